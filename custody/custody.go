@@ -1,0 +1,140 @@
+// Package custody holds the rules for customers' money on chain: addresses,
+// deposits, withdrawals, collection into the hot wallet. The rules are pure: a
+// state, an event and the facts give the next state, and nothing here performs
+// I/O, reads a clock or starts a goroutine. custody/custodydb keeps the rows.
+package custody
+
+import (
+	"errors"
+	"time"
+
+	"strongroom/chainadapters"
+	"strongroom/money"
+)
+
+// Errors of the custody domain; each names what the caller can do about it.
+var (
+	ErrNotFound     = errors.New("not found")
+	ErrConflict     = errors.New("changed meanwhile") // compare-and-set lost: read again and decide
+	ErrIllegal      = errors.New("event is not legal in this state")
+	ErrIdempotency  = errors.New("idempotency key was used with another request")
+	ErrAsset        = errors.New("asset is not supported")
+	ErrAmount       = errors.New("amount is not allowed")      // zero, dust, below minimum, more decimals
+	ErrDestination  = errors.New("destination is not allowed") // wrong network, checksum, our own address
+	ErrInsufficient = errors.New("available balance does not cover amount and fee")
+	ErrLimit        = errors.New("withdrawal limit reached")
+	ErrFrozen       = errors.New("withdrawals of this customer are frozen")
+	ErrChainHalted  = errors.New("chain is halted") // node down, lagging, foreign or lying
+	ErrHotWallet    = errors.New("hot wallet does not cover the withdrawal now")
+	ErrSlots        = errors.New("too many transactions outstanding on this key")
+)
+
+// DepositState is how far a deposit has come.
+type DepositState string
+
+// The states of a deposit.
+const (
+	DepositSeen         DepositState = "seen"
+	DepositConfirming   DepositState = "confirming"
+	DepositCredited     DepositState = "credited"     // tradable, in the maturing account
+	DepositWithdrawable DepositState = "withdrawable" // end, unless the chain is reorganised
+	DepositDust         DepositState = "dust_held"    // below the asset's minimum; never credited
+	DepositUnattributed DepositState = "unattributed" // to an address of the house without a customer
+	DepositQuarantined  DepositState = "quarantined"
+	DepositReleased     DepositState = "released"
+	DepositRefunding    DepositState = "refunding"
+	DepositRefunded     DepositState = "refunded"
+	DepositReorged      DepositState = "reorged" // its block left the chain before it was credited
+	DepositDebited      DepositState = "debited" // it had been credited and was taken back
+	DepositSuspense     DepositState = "suspense"
+)
+
+// Deposit is one movement to one of our addresses.
+type Deposit struct {
+	ID        string                `json:"id"` // dep_…
+	Customer  string                `json:"customer,omitempty"`
+	Asset     string                `json:"asset"`
+	Chain     chainadapters.ChainID `json:"chain"`
+	Address   string                `json:"address"`
+	TxID      string                `json:"txid"`
+	Index     uint32                `json:"index"`
+	Amount    money.Units           `json:"amount"`
+	Block     chainadapters.Ref     `json:"block"`
+	Canonical bool                  `json:"canonical"` // its block is on the chain as we see it
+	State     DepositState          `json:"state"`
+	Version   uint64                `json:"version"`
+	SeenAt    time.Time             `json:"seenAt"`
+	UpdatedAt time.Time             `json:"updatedAt"`
+}
+
+// WithdrawalState is how far a withdrawal has come.
+type WithdrawalState string
+
+// The states of a withdrawal, in the order of the usual way.
+const (
+	WithdrawalRequested        WithdrawalState = "requested"
+	WithdrawalHeld             WithdrawalState = "held"
+	WithdrawalScreened         WithdrawalState = "screened"
+	WithdrawalAwaitingApproval WithdrawalState = "awaiting_approval"
+	WithdrawalCooling          WithdrawalState = "cooling_off"
+	WithdrawalApproved         WithdrawalState = "approved"
+	WithdrawalReserved         WithdrawalState = "reserved"
+	WithdrawalSigned           WithdrawalState = "signed"
+	WithdrawalBroadcast        WithdrawalState = "broadcast"
+	WithdrawalUnknown          WithdrawalState = "unknown" // a send may or may not have arrived
+	WithdrawalConfirming       WithdrawalState = "confirming"
+	WithdrawalReorged          WithdrawalState = "reorged"
+	WithdrawalStuck            WithdrawalState = "stuck"
+	WithdrawalReplaced         WithdrawalState = "replaced"
+	WithdrawalFinal            WithdrawalState = "final"
+	WithdrawalPosted           WithdrawalState = "posted" // end
+	WithdrawalRejected         WithdrawalState = "rejected"
+	WithdrawalCancelled        WithdrawalState = "cancelled"
+	WithdrawalExpired          WithdrawalState = "expired"
+	WithdrawalBlocked          WithdrawalState = "blocked"
+	WithdrawalReverted         WithdrawalState = "reverted" // mined, but the contract refused; hold released, gas paid
+)
+
+// Withdrawal is one customer's order to pay out on chain.
+type Withdrawal struct {
+	ID            string                `json:"id"` // wdr_…
+	Customer      string                `json:"customer"`
+	Asset         string                `json:"asset"`
+	Chain         chainadapters.ChainID `json:"chain"`
+	To            string                `json:"to"` // canonical
+	Amount        money.Units           `json:"amount"`
+	Fee           money.Units           `json:"fee"` // what the customer pays, in the same asset
+	State         WithdrawalState       `json:"state"`
+	Version       uint64                `json:"version"`
+	Reason        string                `json:"reason,omitempty"` // where it ended badly or waits
+	TxID          string                `json:"txid,omitempty"`   // newest attempt, or the one that was mined
+	Block         chainadapters.Ref     `json:"block"`
+	Confirmations uint64                `json:"confirmations"`
+	CreatedAt     time.Time             `json:"createdAt"`
+	UpdatedAt     time.Time             `json:"updatedAt"`
+}
+
+// Phases of an intent of the house itself: a collection of deposits into the hot
+// wallet, or the gas that a token's collection needs. They follow the same
+// protocol as a withdrawal from reserved on.
+type IntentKind string
+
+// The kinds of intent that end in a transaction.
+const (
+	IntentWithdrawal IntentKind = "withdrawal"
+	IntentCollect    IntentKind = "collect"
+	IntentGasTopUp   IntentKind = "gas_topup"
+)
+
+// Attempt is one signed transaction of an intent, stored before it was sent.
+type Attempt struct {
+	Intent  string // wdr_…, col_…, gas_…
+	Kind    IntentKind
+	Chain   chainadapters.ChainID
+	Number  uint32
+	TxID    string
+	Raw     []byte
+	Plan    chainadapters.Plan
+	MaxFee  money.Units
+	Created time.Time
+}
