@@ -138,3 +138,31 @@ type Attempt struct {
 	MaxFee  money.Units
 	Created time.Time
 }
+
+// WithdrawalRequest is what a customer asks for.
+type WithdrawalRequest struct {
+	Customer       string
+	IdempotencyKey string
+	RequestHash    [32]byte // SHA-256 of the canonical request body
+	Asset          string
+	To             string // as given; checked and made canonical
+	Amount         money.Units
+}
+
+// DepositAddress is where a customer's deposits of one asset go.
+type DepositAddress struct {
+	Asset     string                `json:"asset"`
+	Chain     chainadapters.ChainID `json:"chain"`
+	Address   string                `json:"address"`
+	CreatedAt time.Time             `json:"createdAt"`
+}
+
+// Event is something a customer is told.
+type Event struct {
+	Seq      uint64    `json:"seq"`
+	Customer string    `json:"customer"`
+	Kind     string    `json:"kind"` // "deposit.credited", "withdrawal.posted" …
+	Subject  string    `json:"subject"`
+	Data     []byte    `json:"data"` // JSON
+	At       time.Time `json:"at"`
+}
