@@ -114,7 +114,8 @@ type Withdrawal struct {
 	UpdatedAt     time.Time             `json:"updatedAt"`
 }
 
-// Phases of an intent of the house itself: a collection of deposits into the hot
+// IntentKind tells apart what ends in a transaction of ours. Beside withdrawals
+// there are intents of the house itself: a collection of deposits into the hot
 // wallet, or the gas that a token's collection needs. They follow the same
 // protocol as a withdrawal from reserved on.
 type IntentKind string
@@ -165,4 +166,22 @@ type Event struct {
 	Subject  string    `json:"subject"`
 	Data     []byte    `json:"data"` // JSON
 	At       time.Time `json:"at"`
+}
+
+// Progress is where an intent stands after a step, as its workflow needs it.
+type Progress struct {
+	ID     string          `json:"id"`
+	Kind   IntentKind      `json:"kind"`
+	State  WithdrawalState `json:"state"`
+	Ended  bool            `json:"ended"` // no further step will change it
+	TxID   string          `json:"txid,omitempty"`
+	Reason string          `json:"reason,omitempty"`
+}
+
+// DepositProgress is where a deposit stands after a step.
+type DepositProgress struct {
+	ID            string       `json:"id"`
+	State         DepositState `json:"state"`
+	Ended         bool         `json:"ended"`
+	Confirmations uint64       `json:"confirmations"`
 }

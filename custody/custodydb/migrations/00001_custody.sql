@@ -138,6 +138,17 @@ CREATE TABLE custody.coin_lock (
 );
 CREATE INDEX coin_lock_intent ON custody.coin_lock (intent);
 
+-- What an attempt is made of, committed before the signer is asked: asked again
+-- after a crash, it is asked for the same bytes.
+CREATE TABLE custody.attempt_plan (
+  intent     text NOT NULL,
+  attempt    integer NOT NULL,
+  plan       jsonb NOT NULL,
+  max_fee    numeric(78,0) NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (intent, attempt)
+);
+
 -- Every transaction of ours, stored before its first byte is sent. Never deleted.
 CREATE TABLE custody.chain_tx (
   chain        text NOT NULL,
