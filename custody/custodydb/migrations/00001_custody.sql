@@ -8,6 +8,10 @@ CREATE TABLE custody.chain (
   status      text NOT NULL DEFAULT 'starting' CHECK (status IN ('starting', 'ok', 'halted')),
   reason      text NOT NULL DEFAULT '',            -- why it is halted, for people
   head_height bigint NOT NULL DEFAULT -1,          -- what the node said last
+  network     text NOT NULL DEFAULT '',            -- pinned at the first block: another identity is foreign
+  genesis     text NOT NULL DEFAULT '',
+  needs_operator boolean NOT NULL DEFAULT false,   -- halted until a person clears it
+  reorg_allowed  bigint NOT NULL DEFAULT 0,        -- depth that the person allowed, once
   updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
@@ -58,6 +62,7 @@ CREATE TABLE custody.deposit (
   canonical    boolean NOT NULL DEFAULT true,
   state        text NOT NULL,
   round        integer NOT NULL DEFAULT 0,         -- how often it has been credited
+  maturing     numeric(78,0) NOT NULL DEFAULT 0 CHECK (maturing >= 0 AND maturing <= amount), -- its part of the maturing account
   version      bigint NOT NULL DEFAULT 1,
   collected_by text,                               -- intent that moved (or is moving) it to the hot wallet
   seen_at      timestamptz NOT NULL,
@@ -66,6 +71,10 @@ CREATE TABLE custody.deposit (
 );
 CREATE INDEX deposit_of_customer ON custody.deposit (customer, id);
 CREATE INDEX deposit_open ON custody.deposit (chain, block_height) WHERE state IN ('seen', 'confirming', 'credited');
+CREATE INDEX deposit_at ON custody.deposit (chain, block_height) WHERE canonical;
+CREATE INDEX deposit_gone ON custody.deposit (chain) WHERE NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable');
+CREATE INDEX deposit_collectable ON custody.deposit (chain, address) WHERE collected_by IS NULL AND state = 'withdrawable';
+CREATE INDEX deposit_collected ON custody.deposit (collected_by) WHERE collected_by IS NOT NULL;
 
 CREATE TABLE custody.withdrawal (
   id           text PRIMARY KEY,
@@ -168,6 +177,9 @@ CREATE TABLE custody.chain_tx (
   PRIMARY KEY (chain, txid),
   UNIQUE (intent, attempt)
 );
+CREATE INDEX coin_of_chain ON custody.coin (chain, account) WHERE spent_by IS NULL;
+CREATE INDEX coin_at ON custody.coin (chain, block_height);
+CREATE INDEX coin_spent_at ON custody.coin (chain, spent_height) WHERE spent_height IS NOT NULL;
 CREATE INDEX chain_tx_mined ON custody.chain_tx (chain, block_height);
 
 -- Idempotency of requests from outside.
@@ -189,8 +201,27 @@ CREATE TABLE custody.limit_use (
 );
 CREATE INDEX limit_use_window ON custody.limit_use (customer, asset, at);
 
+-- A customer may not withdraw while any reason stands. 'debt' is set and lifted
+-- together with custody.debt.
 CREATE TABLE custody.frozen (
-  customer text PRIMARY KEY, reason text NOT NULL, at timestamptz NOT NULL
+  customer text NOT NULL, reason text NOT NULL, at timestamptz NOT NULL,
+  PRIMARY KEY (customer, reason)
+);
+
+-- What customers owe after a reorganisation took back more than they had left:
+-- the same as the ledger's debt account, written in the transaction that books.
+CREATE TABLE custody.debt (
+  customer text NOT NULL, asset text NOT NULL,
+  amount   numeric(78,0) NOT NULL CHECK (amount >= 0),
+  PRIMARY KEY (customer, asset)
+);
+
+-- The block at which each asset was last counted for the ledger's attestation;
+-- hash is empty while a count is being handed over. Nothing is credited on a
+-- count whose block has left the chain.
+CREATE TABLE custody.attested (
+  chain text NOT NULL, asset text NOT NULL, height bigint NOT NULL, hash text NOT NULL,
+  PRIMARY KEY (chain, asset)
 );
 
 -- Addresses that the operator refuses to pay to.
