@@ -8,14 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -23,8 +22,11 @@ import (
 // PostgresConfig says where a private cluster lives.
 type PostgresConfig struct {
 	Dir    string // data folder; created by initdb where it is empty
-	BinDir string // folder of initdb and postgres; empty: PostgresBinDir
+	BinDir string // folder of initdb and postgres, as PostgresBinDir finds it
 	Port   int    // on 127.0.0.1
+	// Password of the superuser "strongroom"; empty: local connections are
+	// trusted. It is set when the cluster is initialised.
+	Password string
 	// Durable keeps fsync on. Off only where a test throws the cluster away.
 	Durable        bool
 	MaxConnections int       // 0: 200
@@ -32,12 +34,11 @@ type PostgresConfig struct {
 	Settings       map[string]string
 }
 
-// Postgres is a running private cluster; it trusts local connections of the
-// superuser "strongroom".
+// Postgres is a running private cluster.
 type Postgres struct {
+	*Process
+
 	cfg PostgresConfig
-	cmd *exec.Cmd
-	end chan error
 }
 
 // ErrMissing reports a server binary that is not installed; `make tools` gets it.
@@ -45,9 +46,7 @@ var ErrMissing = errors.New("not installed; run `make tools`")
 
 const (
 	postgresUser    = "strongroom"
-	postgresStart   = 60 * time.Second
 	defaultMaxConns = 200
-	probeInterval   = 20 * time.Millisecond
 )
 
 // PostgresBinDir finds PostgreSQL 15: the system's, else the pinned npm package
@@ -67,57 +66,82 @@ func PostgresBinDir(root string) (string, error) {
 // StartPostgres initialises the cluster where needed, starts it and waits until
 // it answers. Where this process is root the server runs as another user.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
-	owner, err := postgresOwner()
+	spec, err := cfg.Spec(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := initCluster(ctx, cfg, owner); err != nil {
+	process, err := Start(ctx, spec)
+	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{cfg: cfg, end: make(chan error, 1)}
-	p.cmd = exec.Command(filepath.Join(cfg.BinDir, "postgres"), p.args()...) //nolint:gosec,noctx // our own binary; it outlives ctx and is stopped by Stop
-	p.cmd.Stdout, p.cmd.Stderr = cfg.Log, cfg.Log
-	p.cmd.Dir = cfg.Dir
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGINT, Setpgid: true}
-	if err := startPinned(p.cmd, p.end); err != nil {
-		return nil, fmt.Errorf("start postgres: %w", err)
-	}
-	if err := p.await(ctx); err != nil {
-		_ = p.Stop()
-		return nil, err
-	}
-	return p, nil
+	return &Postgres{Process: process, cfg: cfg}, nil
 }
 
-func (p *Postgres) args() []string {
-	conns := p.cfg.MaxConnections
+// Spec initialises the cluster where needed and describes its server.
+func (c PostgresConfig) Spec(ctx context.Context) (Spec, error) {
+	owner, err := postgresOwner()
+	if err != nil {
+		return Spec{}, err
+	}
+	if err := initCluster(ctx, c, owner); err != nil {
+		return Spec{}, err
+	}
+	return Spec{
+		Name: "postgres", Command: append([]string{filepath.Join(c.BinDir, "postgres")}, c.args()...),
+		Dir: c.Dir, Log: c.Log, StopSignal: syscall.SIGINT, // fast shutdown
+		credential: owner,
+		Ready: func(ctx context.Context) error {
+			conn, err := pgx.Connect(ctx, c.URL("postgres"))
+			if err != nil {
+				return wrap("connect", err)
+			}
+			return wrap("close probe", conn.Close(ctx))
+		},
+	}, nil
+}
+
+func (c PostgresConfig) args() []string {
+	conns := c.MaxConnections
 	if conns == 0 {
 		conns = defaultMaxConns
 	}
 	args := []string{
-		"-D", p.cfg.Dir, "-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(p.cfg.Port),
+		"-D", c.Dir, "-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(c.Port),
 		"-c", "unix_socket_directories=", "-c", "max_connections=" + strconv.Itoa(conns),
 	}
-	if !p.cfg.Durable {
+	if !c.Durable {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
-	for k, v := range p.cfg.Settings {
+	for k, v := range c.Settings {
 		args = append(args, "-c", k+"="+v)
 	}
 	return args
 }
 
 // URL returns the connection string of one database of the cluster.
-func (p *Postgres) URL(database string) string {
-	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", postgresUser, p.cfg.Port, database)
+func (c PostgresConfig) URL(database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.User(postgresUser), Host: Loopback(c.Port),
+		Path: "/" + database, RawQuery: "sslmode=disable",
+	}
+	if c.Password != "" {
+		u.User = url.UserPassword(postgresUser, c.Password)
+	}
+	return u.String()
 }
 
-// PID returns the process id of the server.
-func (p *Postgres) PID() int { return p.cmd.Process.Pid }
+// URL returns the connection string of one database of the cluster.
+func (p *Postgres) URL(database string) string { return p.cfg.URL(database) }
 
 // CreateDatabase makes a database where it is missing; template may be empty.
 func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) error {
-	conn, err := pgx.Connect(ctx, p.URL("postgres"))
+	return CreateDatabase(ctx, p.URL("postgres"), name, template)
+}
+
+// CreateDatabase makes a database where it is missing, in the cluster that
+// clusterURL connects to; template may be empty.
+func CreateDatabase(ctx context.Context, clusterURL, name, template string) error {
+	conn, err := pgx.Connect(ctx, clusterURL)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -134,33 +158,6 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) er
 	return wrap("create database", err)
 }
 
-// Stop ends the server: fast shutdown, then kill after a while.
-func (p *Postgres) Stop() error {
-	return stopProcess(p.cmd, p.end, syscall.SIGINT, 15*time.Second)
-}
-
-// Exited delivers the result of the process when it ends.
-func (p *Postgres) Exited() <-chan error { return p.end }
-
-func (p *Postgres) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, postgresStart)
-	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, p.URL("postgres"))
-		if err == nil {
-			return wrap("close probe", conn.Close(ctx))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("postgres did not answer: %w", err)
-		case end := <-p.end:
-			p.end <- end
-			return fmt.Errorf("postgres ended at start: %w", errors.Join(end, err))
-		case <-time.After(probeInterval): //nolint:forbidigo // waits for another process
-		}
-	}
-}
-
 // initCluster runs initdb where Dir holds no cluster yet.
 func initCluster(ctx context.Context, cfg PostgresConfig, owner *syscall.Credential) error {
 	if _, err := os.Stat(filepath.Join(cfg.Dir, "PG_VERSION")); err == nil {
@@ -174,14 +171,60 @@ func initCluster(ctx context.Context, cfg PostgresConfig, owner *syscall.Credent
 			return fmt.Errorf("hand data folder over: %w", err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(cfg.BinDir, "initdb"), "-D", cfg.Dir, "-U", postgresUser, //nolint:gosec // our own binary
-		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	args := []string{
+		"-D", cfg.Dir, "-U", postgresUser, "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions",
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(cfg.BinDir, "initdb"), args...) //nolint:gosec // our own binary
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
 	cmd.Dir = "/"
+	if cfg.Password == "" {
+		cmd.Args = append(cmd.Args, "--auth=trust")
+	} else {
+		read, err := passwordPipe(cfg.Password, owner)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = read.Close() }()
+		cmd.ExtraFiles = []*os.File{read} // descriptor 3: the password is on no disk and in no process list
+		cmd.Args = append(cmd.Args, "--auth=scram-sha-256", "--pwfile=/dev/fd/3")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+		return errors.Join(fmt.Errorf("initdb: %w: %s", err, out), emptyFolder(cfg.Dir))
 	}
 	return nil
+}
+
+// emptyFolder removes what a failed initdb left, so that the next start tries again.
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("list data folder: %w", err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("clear data folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// passwordPipe returns the reading end of a pipe that holds the password and that
+// owner may open.
+func passwordPipe(password string, owner *syscall.Credential) (*os.File, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make pipe: %w", err)
+	}
+	if owner != nil {
+		err = read.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	if err == nil {
+		_, err = io.WriteString(write, password+"\n") // far below a pipe's capacity
+	}
+	if err := errors.Join(err, write.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("fill pipe: %w", err), read.Close())
+	}
+	return read, nil
 }
 
 // postgresOwner returns whom to become: nil where this process is not root, for
@@ -202,20 +245,6 @@ func postgresOwner() (*syscall.Credential, error) {
 		}
 	}
 	return nil, errors.New("running as root and neither user postgres nor nobody exists: PostgreSQL cannot be started")
-}
-
-// FreePort returns a port that nothing listens on now.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.New("find a free port: not TCP")
-	}
-	return addr.Port, nil
 }
 
 func wrap(doing string, err error) error {

@@ -1,7 +1,10 @@
 package devstack
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -9,47 +12,173 @@ import (
 	"time"
 )
 
-// startPinned starts cmd from an operating-system thread that lives as long as
+// Spec describes a server that runs as a child process.
+type Spec struct {
+	// Name is the server's short name: "postgres".
+	Name string
+	// Command is the binary and its arguments.
+	Command []string
+	// Env is added to a minimal environment (PATH, HOME, LANG); secrets belong
+	// here and not into Command, which every user of the machine can read.
+	Env []string
+	// Dir is the working folder; empty: the caller's.
+	Dir string
+	// Log receives both outputs; nil: discarded.
+	Log io.Writer
+	// Ready asks the server something once; nil where it answers. A nil Ready
+	// means ready as soon as it runs.
+	Ready func(context.Context) error
+	// StartWithin bounds the wait for Ready; 0: 60 s.
+	StartWithin time.Duration
+	// StopSignal asks for a graceful end; nil: SIGTERM.
+	StopSignal os.Signal
+	// StopWithin is the patience before SIGKILL; 0: 15 s.
+	StopWithin time.Duration
+
+	credential *syscall.Credential // whom to become; nil: nobody else
+}
+
+// Process is a running child. It ends with the process that started it.
+type Process struct {
+	spec Spec
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the child has ended
+	err  error         // how; read after done
+}
+
+const (
+	startWithin   = 60 * time.Second
+	stopWithin    = 15 * time.Second
+	probeInterval = 20 * time.Millisecond
+	probeWithin   = 5 * time.Second
+)
+
+// Start runs the server and returns when it is ready, or stops it and says what
+// was wrong. The server outlives ctx, which only bounds the start.
+func Start(ctx context.Context, spec Spec) (*Process, error) {
+	p := &Process{spec: spec, done: make(chan struct{})}
+	if _, err := exec.LookPath(spec.Command[0]); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", spec.Name, spec.Command[0], ErrMissing)
+	}
+	p.cmd = exec.Command(spec.Command[0], spec.Command[1:]...) //nolint:gosec,noctx // our own table of servers; the child is ended by Stop
+	p.cmd.Stdout, p.cmd.Stderr = spec.Log, spec.Log
+	p.cmd.Dir = spec.Dir
+	p.cmd.Env = append(baseEnv(), spec.Env...)
+	// Its own process group keeps a terminal's Ctrl-C away: the order of the
+	// stop is ours. Should we be killed, the kernel asks the child to end.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: spec.credential, Pdeathsig: p.stopSignal(), Setpgid: true}
+	if err := p.run(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	if err := p.await(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", spec.Name, err), p.Stop())
+	}
+	return p, nil
+}
+
+// PID returns the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended, for whatever reason.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how the process ended; it is meaningful after Done.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// Kill ends the process as a power cut would.
+func (p *Process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return wrap("kill "+p.spec.Name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// Stop asks the process to end and kills it when it does not. It returns nil
+// for a process that has ended, in whichever way.
+func (p *Process) Stop() error {
+	if err := p.cmd.Process.Signal(p.stopSignal()); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return wrap("signal "+p.spec.Name, err)
+	}
+	patience := p.spec.StopWithin
+	if patience == 0 {
+		patience = stopWithin
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(patience): //nolint:forbidigo // waits for another process
+		return p.Kill()
+	}
+}
+
+func (p *Process) stopSignal() syscall.Signal {
+	if sig, ok := p.spec.StopSignal.(syscall.Signal); ok {
+		return sig
+	}
+	return syscall.SIGTERM
+}
+
+// run starts the child from an operating-system thread that lives as long as
 // the child: the kernel sends Pdeathsig when the *thread* that started the child
-// ends, and Go ends threads at will. The child's result arrives on end.
-func startPinned(cmd *exec.Cmd, end chan<- error) error {
+// ends, and Go ends threads at will.
+func (p *Process) run() error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		err := cmd.Start()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			end <- cmd.Wait()
+			p.err = p.cmd.Wait()
+			close(p.done)
 		}
 	}()
 	return <-started
 }
 
-// stopProcess sends sig and, after patience, kills. It returns nil for a child
-// that ended by either.
-func stopProcess(cmd *exec.Cmd, end <-chan error, sig os.Signal, patience time.Duration) error {
-	if cmd.Process == nil {
+func (p *Process) await(ctx context.Context) error {
+	if p.spec.Ready == nil {
 		return nil
 	}
-	if err := cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return wrap("signal", err)
+	within := p.spec.StartWithin
+	if within == 0 {
+		within = startWithin
 	}
-	select {
-	case err := <-end:
-		return exitError(err)
-	case <-time.After(patience): //nolint:forbidigo // waits for another process
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		probe, end := context.WithTimeout(ctx, probeWithin)
+		err := p.spec.Ready(probe)
+		end()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("ended at start: %w", errors.Join(p.err, err))
+		case <-ctx.Done():
+			return fmt.Errorf("did not answer: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(probeInterval): //nolint:forbidigo // waits for another process
+		}
 	}
-	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return wrap("kill", err)
-	}
-	return exitError(<-end)
 }
 
-// exitError drops what is only the child's way of saying that it was stopped.
-func exitError(err error) error {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil
+// baseEnv is all that a server sees of our environment: nothing of it may
+// change what the server does.
+func baseEnv() []string {
+	env := []string{"LANG=C.UTF-8"}
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "TZ"} {
+		if v, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+v)
+		}
 	}
-	return err
+	return env
 }
