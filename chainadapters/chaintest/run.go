@@ -19,5 +19,27 @@ type testCase struct {
 
 // cases is the one list of what is asserted.
 func cases() []testCase {
-	return nil
+	return []testCase{
+		{"identity is the node's", identity},
+		{"foreign network is refused", foreign},
+		{"parents lead from head down", parentWalk},
+		{"deposit is found once", deposit},
+		{"many deposits in one transaction", manyDeposits},
+		{"token deposit", tokenDeposit},
+		{"failed transaction brings nothing", failedTransaction},
+		{"life of a native payment", nativePayment},
+		{"life of a token payment", tokenPayment},
+		{"replaced block takes its transactions along", reorganised},
+		{"second transaction for the same slot or coin is refused", doubleSpend},
+		{"transaction without cover is refused", noCover},
+		{"holdings are those of the block asked for", holdingsAtBlock},
+		{"addresses", addresses},
+		{"impossible plans", impossiblePlans},
+		{"damaged transactions", damagedTransactions},
+		{"coins", coins},
+		{"concurrent use", concurrentUse},
+		{"ended context", endedContext},
+		{"node faults", nodeFaults},
+		{"lost reply to a broadcast", lostReply},
+	}
 }
