@@ -1,0 +1,186 @@
+package evm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"strongroom/chainadapters"
+	"strongroom/money"
+)
+
+// rpcBlock is a block with its transactions.
+type rpcBlock struct {
+	rpcHeader
+	Transactions []rpcTransaction `json:"transactions"`
+}
+
+// rpcTransaction is what we read of a transaction.
+type rpcTransaction struct {
+	Hash        common.Hash     `json:"hash"`
+	From        *common.Address `json:"from"`
+	To          *common.Address `json:"to"` // nil: creates a contract
+	Value       *hexutil.Big    `json:"value"`
+	Nonce       *hexutil.Uint64 `json:"nonce"`
+	BlockHash   *common.Hash    `json:"blockHash"` // nil: in the pool
+	BlockNumber *hexutil.Uint64 `json:"blockNumber"`
+	Index       *hexutil.Uint64 `json:"transactionIndex"`
+}
+
+// rpcReceipt is what we read of a receipt.
+type rpcReceipt struct {
+	TxHash      common.Hash     `json:"transactionHash"`
+	BlockHash   common.Hash     `json:"blockHash"`
+	BlockNumber hexutil.Uint64  `json:"blockNumber"`
+	Index       hexutil.Uint64  `json:"transactionIndex"`
+	Status      *hexutil.Uint64 `json:"status"` // nil before Byzantium, which we do not read
+	GasUsed     hexutil.Uint64  `json:"gasUsed"`
+	GasPrice    *hexutil.Big    `json:"effectiveGasPrice"`
+	Logs        []rpcLog        `json:"logs"`
+}
+
+const statusSuccess = 1
+
+// Block reads one block by its hash: native value of successful transactions,
+// Transfer events of the given contracts, and the nonce of every transaction.
+// Native value that a contract sends onward leaves neither transaction nor event
+// and is not seen. ErrIncomplete covers null, another block's receipts or logs,
+// and receipts and logs that disagree.
+func (a *Adapter) Block(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
+	block, err := onOurs(ctx, a, func() (chainadapters.Block, error) { return a.readBlock(ctx, ref, contracts) })
+	if err != nil {
+		return chainadapters.Block{}, fmt.Errorf("read block %d %s: %w", ref.Height, ref.Hash, err)
+	}
+	return block, nil
+}
+
+func (a *Adapter) readBlock(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
+	hash, err := parseHash(ref.Hash)
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	raw, err := ask[rpcBlock](ctx, a.rpc, "eth_getBlockByHash", hash, true)
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	if raw == nil {
+		return chainadapters.Block{}, fmt.Errorf("%w: null for an announced block", chainadapters.ErrIncomplete)
+	}
+	header, err := raw.header()
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	if *raw.Hash != hash || header.Height != ref.Height {
+		return chainadapters.Block{}, fmt.Errorf("%w: node answered block %d %s", chainadapters.ErrIncomplete, header.Height, header.Hash)
+	}
+	if err := checkTransactions(raw, hash); err != nil {
+		return chainadapters.Block{}, err
+	}
+	receipts, err := a.receipts(ctx, raw, hash)
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	transfers, err := a.transfers(ctx, hash, contracts, receipts)
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	return assemble(header, raw, receipts, transfers)
+}
+
+// checkTransactions makes sure that each transaction says it is in this block,
+// at its place, and carries what we read of it.
+func checkTransactions(raw *rpcBlock, hash common.Hash) error {
+	for i, tx := range raw.Transactions {
+		switch {
+		case tx.From == nil || tx.Nonce == nil || tx.Value == nil || tx.BlockHash == nil || tx.BlockNumber == nil || tx.Index == nil:
+			return fmt.Errorf("%w: transaction %s lacks a field", chainadapters.ErrIncomplete, tx.Hash)
+		case *tx.BlockHash != hash || *tx.BlockNumber != *raw.Number || uint64(*tx.Index) != uint64(i):
+			return fmt.Errorf("%w: transaction %s is of block %s", chainadapters.ErrIncomplete, tx.Hash, tx.BlockHash)
+		}
+	}
+	return nil
+}
+
+// receipts reads one receipt per transaction, in order, and checks that each is
+// of this block.
+func (a *Adapter) receipts(ctx context.Context, raw *rpcBlock, hash common.Hash) ([]rpcReceipt, error) {
+	if len(raw.Transactions) == 0 {
+		return nil, nil
+	}
+	receipts, err := a.fetchReceipts(ctx, raw, hash)
+	if err != nil {
+		return nil, err
+	}
+	if len(receipts) != len(raw.Transactions) {
+		return nil, fmt.Errorf("%w: %d receipts for %d transactions", chainadapters.ErrIncomplete, len(receipts), len(raw.Transactions))
+	}
+	for i, r := range receipts {
+		switch {
+		case r.TxHash != raw.Transactions[i].Hash || uint64(r.Index) != uint64(i):
+			return nil, fmt.Errorf("%w: receipt %d is of transaction %s", chainadapters.ErrIncomplete, i, r.TxHash)
+		case r.BlockHash != hash || r.BlockNumber != *raw.Number:
+			return nil, fmt.Errorf("%w: receipt of %s is of block %s", chainadapters.ErrIncomplete, r.TxHash, r.BlockHash)
+		case r.Status == nil:
+			return nil, fmt.Errorf("%w: receipt of %s has no status", chainadapters.ErrIncomplete, r.TxHash)
+		}
+	}
+	return receipts, nil
+}
+
+// fetchReceipts asks for all receipts at once, or one by one where the node does
+// not know the method.
+func (a *Adapter) fetchReceipts(ctx context.Context, raw *rpcBlock, hash common.Hash) ([]rpcReceipt, error) {
+	all, err := ask[[]rpcReceipt](ctx, a.rpc, "eth_getBlockReceipts", hash)
+	var refusal *NodeError
+	switch {
+	case err == nil && all == nil:
+		return nil, fmt.Errorf("%w: null for the receipts", chainadapters.ErrIncomplete)
+	case err == nil:
+		return *all, nil
+	case !errors.As(err, &refusal) || refusal.Code != codeNoMethod:
+		return nil, err
+	}
+	params := make([][]any, len(raw.Transactions))
+	for i, tx := range raw.Transactions {
+		params[i] = []any{tx.Hash}
+	}
+	each, err := askEach[rpcReceipt](ctx, a.rpc, "eth_getTransactionReceipt", params)
+	if err != nil {
+		return nil, err
+	}
+	receipts := make([]rpcReceipt, len(each))
+	for i, r := range each {
+		if r == nil {
+			return nil, fmt.Errorf("%w: null for the receipt of %s", chainadapters.ErrIncomplete, raw.Transactions[i].Hash)
+		}
+		receipts[i] = *r
+	}
+	return receipts, nil
+}
+
+// assemble puts the checked parts together, in the order of the chain.
+func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt, transfers map[common.Hash][]chainadapters.Movement) (chainadapters.Block, error) {
+	block := chainadapters.Block{Header: header}
+	for i, tx := range raw.Transactions {
+		id := hashText(tx.Hash)
+		block.TxIDs = append(block.TxIDs, id)
+		block.Spends = append(block.Spends, chainadapters.Spend{TxID: id, From: tx.From.Hex(), Nonce: uint64(*tx.Nonce)})
+		if *receipts[i].Status != statusSuccess {
+			continue
+		}
+		amount, err := money.FromBig(tx.Value.ToInt())
+		if err != nil {
+			return chainadapters.Block{}, fmt.Errorf("%w: value of %s: %w", chainadapters.ErrIncomplete, id, err)
+		}
+		if tx.To != nil && !amount.IsZero() {
+			block.Movements = append(block.Movements, chainadapters.Movement{
+				TxID: id, Index: chainadapters.NativeIndex, From: tx.From.Hex(), To: tx.To.Hex(), Amount: amount,
+			})
+		}
+		block.Movements = append(block.Movements, transfers[tx.Hash]...)
+	}
+	return block, nil
+}

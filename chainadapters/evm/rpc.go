@@ -1,0 +1,211 @@
+package evm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"strongroom/chainadapters"
+)
+
+// Bounds of one exchange with the node.
+const (
+	maxAnswerBytes = 64 << 20 // a full block with receipts is well below
+	maxBatch       = 100      // calls in one request; public nodes refuse more
+	maxConnections = 8
+	maxNodeText    = 300 // characters of the node's own words in an error
+	defaultTimeout = 10 * time.Second
+)
+
+// JSON-RPC error codes with a meaning of their own.
+const (
+	codeRevert    = 3      // execution reverted (geth, and those who follow it)
+	codeNoMethod  = -32601 // JSON-RPC 2.0, section 5.1
+	versionString = "2.0"
+)
+
+// NodeError is an error that the node itself answered: the request arrived.
+type NodeError struct {
+	Method  string
+	Code    int
+	Message string
+}
+
+// Error returns the node's words, cut to a bound.
+func (e *NodeError) Error() string {
+	return fmt.Sprintf("%s: node says %.*q (code %d)", e.Method, maxNodeText, e.Message, e.Code)
+}
+
+// request is one JSON-RPC 2.0 call.
+type request struct {
+	Version string `json:"jsonrpc"`
+	ID      uint64 `json:"id"`
+	Method  string `json:"method"`
+	Params  []any  `json:"params"`
+}
+
+// response is one JSON-RPC 2.0 answer.
+type response struct {
+	ID     json.RawMessage `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// client speaks JSON-RPC over HTTP. It counts the connections that it makes, so
+// that whoever pins the node's identity knows when to look again.
+type client struct {
+	url         string
+	http        *http.Client
+	timeout     time.Duration
+	ids         atomic.Uint64
+	connections atomic.Uint64
+}
+
+func newClient(url string, timeout time.Duration) *client {
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return &client{
+		url:     url,
+		timeout: timeout,
+		http: &http.Client{
+			Transport: &http.Transport{
+				MaxConnsPerHost:     maxConnections,
+				MaxIdleConnsPerHost: maxConnections,
+				IdleConnTimeout:     time.Minute,
+			},
+			// A node has no reason to send its clients elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// ask makes one call and reads its result into T. A null result is a nil
+// pointer: what null means depends on what was asked.
+func ask[T any](ctx context.Context, c *client, method string, params ...any) (*T, error) {
+	call := request{Version: versionString, ID: c.ids.Add(1), Method: method, Params: params}
+	if call.Params == nil {
+		call.Params = []any{}
+	}
+	var answer response
+	if err := c.exchange(ctx, call, &answer); err != nil {
+		return nil, fmt.Errorf("%s: %w", method, err)
+	}
+	return result[T](call, answer)
+}
+
+// askEach makes one call per list of parameters, maxBatch of them in a request,
+// and returns the results in order.
+func askEach[T any](ctx context.Context, c *client, method string, params [][]any) ([]*T, error) {
+	results := make([]*T, 0, len(params))
+	for len(params) > 0 {
+		n := min(len(params), maxBatch)
+		part, err := askBatch[T](ctx, c, method, params[:n])
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, part...)
+		params = params[n:]
+	}
+	return results, nil
+}
+
+func askBatch[T any](ctx context.Context, c *client, method string, params [][]any) ([]*T, error) {
+	calls := make([]request, len(params))
+	for i, p := range params {
+		calls[i] = request{Version: versionString, ID: c.ids.Add(1), Method: method, Params: p}
+	}
+	var answers []response
+	if err := c.exchange(ctx, calls, &answers); err != nil {
+		return nil, fmt.Errorf("%s: %w", method, err)
+	}
+	byID := make(map[string]response, len(answers))
+	for _, a := range answers {
+		byID[string(a.ID)] = a
+	}
+	results := make([]*T, len(calls))
+	for i, call := range calls {
+		value, err := result[T](call, byID[strconv.FormatUint(call.ID, 10)])
+		if err != nil {
+			return nil, err
+		}
+		results[i] = value
+	}
+	return results, nil
+}
+
+// result reads an answer and makes sure that it is the answer to this call.
+func result[T any](call request, answer response) (*T, error) {
+	if string(answer.ID) != strconv.FormatUint(call.ID, 10) {
+		return nil, fmt.Errorf("%s: %w: no answer with the id of the request", call.Method, chainadapters.ErrIncomplete)
+	}
+	if answer.Error != nil {
+		return nil, &NodeError{Method: call.Method, Code: answer.Error.Code, Message: answer.Error.Message}
+	}
+	if len(answer.Result) == 0 {
+		return nil, fmt.Errorf("%s: %w: neither result nor error", call.Method, chainadapters.ErrIncomplete)
+	}
+	if bytes.Equal(answer.Result, []byte("null")) {
+		return nil, nil //nolint:nilnil // null is an answer
+	}
+	value := new(T)
+	if err := json.Unmarshal(answer.Result, value); err != nil {
+		return nil, fmt.Errorf("%s: read result: %w", call.Method, err)
+	}
+	return value, nil
+}
+
+// exchange posts body and reads the answer, within the timeout and the size bound.
+func (c *client) exchange(ctx context.Context, body, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if !info.Reused {
+			c.connections.Add(1)
+		}
+	}})
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, c.url, bytes.NewReader(encoded))
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach node: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return readAnswer(resp, answer)
+}
+
+var errTooLarge = errors.New("answer exceeds the size bound")
+
+func readAnswer(resp *http.Response, answer any) error {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read answer: %w", err)
+	case len(data) > maxAnswerBytes:
+		return errTooLarge
+	}
+	// Some nodes put JSON-RPC errors under an HTTP error status: the body decides,
+	// and a body that is no answer is reported with the status.
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("read answer with status %d: %w", resp.StatusCode, err)
+	}
+	return nil
+}

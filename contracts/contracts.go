@@ -1,0 +1,46 @@
+// Package contracts carries compiled contracts for development and tests. The
+// sources are in src/, and `node contracts/build.mjs` compiles them with the
+// pinned compiler. It never talks to a node and holds nothing that is deployed
+// to a production chain.
+package contracts
+
+import (
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+//go:embed artifacts/TestDollar.json
+var testDollar []byte
+
+// Artifact is one compiled contract.
+type Artifact struct {
+	Name     string
+	Compiler string          // version of solc
+	ABI      json.RawMessage // as the compiler wrote it
+	Code     []byte          // creation bytecode; constructor arguments follow it
+}
+
+// TestDollar returns the ERC-20 test token: six decimals, no constructor
+// arguments, `mint(address,uint256)` for its deployer and
+// `pay(address[],uint256[])` for anybody.
+func TestDollar() (Artifact, error) { return read(testDollar) }
+
+func read(data []byte) (Artifact, error) {
+	var file struct {
+		Name     string          `json:"name"`
+		Compiler string          `json:"compiler"`
+		ABI      json.RawMessage `json:"abi"`
+		Bytecode string          `json:"bytecode"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return Artifact{}, fmt.Errorf("read artifact: %w", err)
+	}
+	code, err := hex.DecodeString(strings.TrimPrefix(file.Bytecode, "0x"))
+	if err != nil {
+		return Artifact{}, fmt.Errorf("read bytecode of %s: %w", file.Name, err)
+	}
+	return Artifact{Name: file.Name, Compiler: file.Compiler, ABI: file.ABI, Code: code}, nil
+}
