@@ -1,0 +1,197 @@
+package signer
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"strongroom/money"
+)
+
+// Windows of the caps.
+const (
+	windowHour = time.Hour
+	windowDay  = 24 * time.Hour
+)
+
+// book is the meaning of the journal: which intents, slots and coins exist, and
+// how much left when. It is rebuilt from the journal at each start and changes
+// only by apply.
+type book struct {
+	intents map[string]*history
+	slots   map[string]string  // chain/sender/nonce → intent id
+	coins   map[string]coinUse // chain/txid:vout → who and how much
+	uses    map[capKey][]useOf // by time
+	caps    map[capKey]Caps    // from the policy
+}
+
+// history is what was allowed for one intent.
+type history struct {
+	intent intent
+	slot   string
+	last   uint32          // greatest attempt
+	byHash map[string]bool // payloads
+	common map[string]bool // coins that every attempt spends
+}
+
+type coinUse struct {
+	intent string
+	amount money.Units
+}
+
+// capKey names a cap: withdrawals and gas top-ups of an asset count apart.
+type capKey struct {
+	asset string
+	kind  kind
+}
+
+type useOf struct {
+	at     time.Time
+	amount money.Units
+}
+
+func newBook(p Policy) *book {
+	b := &book{
+		intents: map[string]*history{}, slots: map[string]string{}, coins: map[string]coinUse{},
+		uses: map[capKey][]useOf{}, caps: map[capKey]Caps{},
+	}
+	for _, a := range p.Assets {
+		b.caps[capKey{a.Code, kindWithdrawal}] = a.Withdrawal
+		b.caps[capKey{a.Code, kindGasTopUp}] = a.GasTopUp
+	}
+	return b
+}
+
+// apply records a permission. Journal and Sign call it with the same records in
+// the same order, so a restart changes nothing.
+func (b *book) apply(r record) {
+	if r.Sign == nil {
+		return
+	}
+	p := *r.Sign
+	h, known := b.intents[p.Intent.ID]
+	if !known {
+		h = &history{intent: p.Intent, slot: slotKey(p), byHash: map[string]bool{}}
+		b.intents[p.Intent.ID] = h
+		if p.Intent.Kind != kindCollect {
+			key := capKey{p.Intent.Asset, p.Intent.Kind}
+			b.uses[key] = append(b.uses[key], useOf{r.Time, p.Intent.Amount})
+		}
+	}
+	h.last, h.byHash[p.Payload] = p.Attempt, true
+	if p.Slot != "" {
+		b.slots[slotKey(p)] = p.Intent.ID
+	}
+	spent := make(map[string]bool, len(p.Coins))
+	for _, c := range p.Coins {
+		key := coinKey(p.Intent.Chain, c)
+		b.coins[key] = coinUse{p.Intent.ID, c.Amount}
+		if !known || h.common[key] {
+			spent[key] = true
+		}
+	}
+	h.common = spent
+}
+
+// judge says whether a permission may be given at a time: seen is true where it
+// was given before. Errors wrap ErrRefused.
+func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
+	if err := b.judgeCoins(p); err != nil {
+		return false, err
+	}
+	if owner, used := b.slots[slotKey(p)]; p.Slot != "" && used && owner != p.Intent.ID {
+		return false, fmt.Errorf("%w: nonce belongs to intent %s", ErrRefused, owner)
+	}
+	h, known := b.intents[p.Intent.ID]
+	if !known {
+		return false, b.judgeCaps(p.Intent, at)
+	}
+	if h.intent != p.Intent {
+		return false, fmt.Errorf("%w: intent %s means something else", ErrRefused, p.Intent.ID)
+	}
+	if h.byHash[p.Payload] {
+		return true, nil
+	}
+	return false, h.judgeReplacement(p)
+}
+
+// judgeReplacement: another payload of the same intent must be a later attempt
+// that excludes all earlier ones: same nonce, or a coin that they all spend.
+func (h *history) judgeReplacement(p permission) error {
+	if p.Attempt <= h.last {
+		return fmt.Errorf("%w: attempt %d is not after %d", ErrRefused, p.Attempt, h.last)
+	}
+	if h.slot != slotKey(p) {
+		return fmt.Errorf("%w: a replacement keeps its nonce", ErrRefused)
+	}
+	if p.Slot != "" {
+		return nil
+	}
+	for _, c := range p.Coins {
+		if h.common[coinKey(p.Intent.Chain, c)] {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: a replacement spends a coin of all earlier attempts", ErrRefused)
+}
+
+func (b *book) judgeCoins(p permission) error {
+	for _, c := range p.Coins {
+		use, used := b.coins[coinKey(p.Intent.Chain, c)]
+		switch {
+		case !used:
+		case use.intent != p.Intent.ID:
+			return fmt.Errorf("%w: coin %s belongs to intent %s", ErrRefused, c.Outpoint, use.intent)
+		case use.amount != c.Amount:
+			return fmt.Errorf("%w: coin %s held %s before", ErrRefused, c.Outpoint, use.amount)
+		}
+	}
+	return nil
+}
+
+// judgeCaps holds a new intent against the caps of its asset. Collections stay
+// in the house and have none.
+func (b *book) judgeCaps(in intent, at time.Time) error {
+	if in.Kind == kindCollect {
+		return nil
+	}
+	key := capKey{in.Asset, in.Kind}
+	limits := b.caps[key]
+	if limits.PerTransaction.Less(in.Amount) {
+		return fmt.Errorf("%w: %s of %s exceeds %s per transaction", ErrRefused, in.Amount, in.Asset, limits.PerTransaction)
+	}
+	for _, w := range []struct {
+		length time.Duration
+		limit  money.Units
+		name   string
+	}{{windowHour, limits.PerHour, "hour"}, {windowDay, limits.PerDay, "day"}} {
+		used, err := b.used(key, at, w.length)
+		if err != nil {
+			return err
+		}
+		if total, err := used.Add(in.Amount); err != nil || w.limit.Less(total) {
+			return fmt.Errorf("%w: %s of %s exceeds %s per %s, of which %s is used", ErrRefused, in.Amount, in.Asset, w.limit, w.name, used)
+		}
+	}
+	return nil
+}
+
+// used sums what was allowed in the window that ends at a time; what is exactly
+// as old as the window no longer counts. Times are instants: zones do not matter.
+func (b *book) used(key capKey, at time.Time, window time.Duration) (money.Units, error) {
+	var total money.Units
+	uses := b.uses[key]
+	for i := len(uses) - 1; i >= 0 && at.Sub(uses[i].at) < window; i-- {
+		var err error
+		if total, err = total.Add(uses[i].amount); err != nil {
+			return total, fmt.Errorf("%w: sum of %s: %w", ErrRefused, key.asset, err)
+		}
+	}
+	return total, nil
+}
+
+func slotKey(p permission) string { return p.Intent.Chain + "/" + p.Slot }
+
+func coinKey(chain string, c spentCoin) string { return chain + "/" + c.Outpoint }
+
+func hexHash(h [32]byte) string { return hex.EncodeToString(h[:]) }

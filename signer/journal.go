@@ -1,0 +1,225 @@
+package signer
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Names of the journal's files.
+const (
+	journalFile    = "journal"
+	checkpointFile = "journal.head"
+)
+
+// journal is an append-only file of hash-chained records. A record counts once
+// append has returned: it is then on disk, and the checkpoint beside it says so.
+// After a failed append nothing more is written until a restart has read the
+// file again.
+type journal struct {
+	file   *os.File
+	dir    string
+	head   chainHead
+	last   time.Time // of the newest record; time in the journal never runs backwards
+	broken error
+}
+
+// createJournal starts a journal whose first record names the seed.
+func createJournal(dir, fingerprint string, now time.Time) error {
+	line, hash, err := encodeRecord(record{Seq: 1, Time: now.UTC(), Type: recordOpen, Fingerprint: fingerprint})
+	if err != nil {
+		return err
+	}
+	if err := writeDurably(filepath.Join(dir, journalFile), line); err != nil {
+		return err
+	}
+	return writeCheckpoint(dir, chainHead{seq: 1, hash: hash})
+}
+
+// openJournal locks and verifies the whole journal and hands each permission to
+// replay. A torn last record that was never acknowledged is cut off; anything
+// else that is not whole and in place is ErrJournal.
+func openJournal(dir, fingerprint string, replay func(record)) (*journal, error) {
+	checkpoint, err := readCheckpoint(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	j := &journal{file: f, dir: dir}
+	if err := j.load(checkpoint, fingerprint, replay); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return j, nil
+}
+
+func (j *journal) load(checkpoint chainHead, fingerprint string, replay func(record)) error {
+	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+		return fmt.Errorf("%w: another signer has it open: %w", ErrJournal, err)
+	}
+	end, err := j.verify(checkpoint, fingerprint, replay)
+	if err != nil {
+		return err
+	}
+	if j.head.seq < checkpoint.seq {
+		return fmt.Errorf("%w: %d records, the checkpoint knows %d", ErrJournal, j.head.seq, checkpoint.seq)
+	}
+	if err := j.file.Truncate(end); err != nil {
+		return fmt.Errorf("%w: cut torn record: %w", ErrJournal, err)
+	}
+	if _, err := j.file.Seek(end, io.SeekStart); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	return writeCheckpoint(j.dir, j.head)
+}
+
+// verify reads records up to the end, or up to one torn record that the
+// checkpoint does not cover, and returns the offset where whole records end.
+func (j *journal) verify(checkpoint chainHead, fingerprint string, replay func(record)) (end int64, err error) {
+	lines := bufio.NewReaderSize(j.file, maxLineBytes)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return end, nil
+		}
+		r, decodeErr := j.next(line, err)
+		if decodeErr != nil {
+			if j.head.seq >= checkpoint.seq && isLast(lines) {
+				return end, nil
+			}
+			return 0, fmt.Errorf("record %d: %w", j.head.seq+1, decodeErr)
+		}
+		j.head = chainHead{seq: r.Seq, hash: sha256.Sum256(line)}
+		j.last = r.Time
+		if r.Seq == checkpoint.seq && j.head.hash != checkpoint.hash {
+			return 0, fmt.Errorf("%w: record %d is not the one of the checkpoint", ErrJournal, r.Seq)
+		}
+		if r.Seq == 1 && r.Fingerprint != fingerprint {
+			return 0, fmt.Errorf("%w: it belongs to another seed", ErrJournal)
+		}
+		end += int64(len(line))
+		replay(r)
+	}
+}
+
+// next decodes a line and checks its place in the chain.
+func (j *journal) next(line []byte, readErr error) (record, error) {
+	body, whole := bytes.CutSuffix(line, []byte{'\n'})
+	if readErr != nil || !whole {
+		return record{}, fmt.Errorf("%w: incomplete line", ErrJournal)
+	}
+	r, err := decodeRecord(body)
+	if err != nil {
+		return record{}, err
+	}
+	prev := ""
+	if j.head.seq > 0 {
+		prev = j.head.prev()
+	}
+	if r.Seq != j.head.seq+1 || r.Prev != prev || (r.Seq == 1) != (r.Type == recordOpen) || r.Time.Before(j.last) {
+		return record{}, fmt.Errorf("%w: record is out of place", ErrJournal)
+	}
+	return r, nil
+}
+
+// isLast reports whether nothing follows the line just read.
+func isLast(lines *bufio.Reader) bool {
+	_, err := lines.Peek(1)
+	return errors.Is(err, io.EOF)
+}
+
+// now returns the time for the next record: the clock's, but never before the
+// newest record, so that a clock set back opens no window again.
+func (j *journal) now(clock time.Time) time.Time {
+	if clock = clock.UTC(); clock.Before(j.last) {
+		return j.last
+	}
+	return clock
+}
+
+// append writes a permission at a time that now returned, and returns when disk
+// and checkpoint have it. Errors wrap ErrJournal, and everything after one fails
+// the same way.
+func (j *journal) append(p permission, at time.Time) (record, error) {
+	if j.broken != nil {
+		return record{}, j.broken
+	}
+	r := record{Seq: j.head.seq + 1, Prev: j.head.prev(), Time: at, Type: recordSign, Sign: &p}
+	line, hash, err := encodeRecord(r)
+	if err != nil {
+		return record{}, err
+	}
+	if err := j.commit(line, chainHead{seq: r.Seq, hash: hash}); err != nil {
+		j.broken = fmt.Errorf("%w: record %d: %w", ErrJournal, r.Seq, err)
+		return record{}, j.broken
+	}
+	j.last = at
+	return r, nil
+}
+
+func (j *journal) commit(line []byte, head chainHead) error {
+	if _, err := j.file.Write(line); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	if err := writeCheckpoint(j.dir, head); err != nil {
+		return err
+	}
+	j.head = head
+	return nil
+}
+
+// close releases the file and its lock.
+func (j *journal) close() error {
+	if err := j.file.Close(); err != nil {
+		return fmt.Errorf("close journal: %w", err)
+	}
+	return nil
+}
+
+// writeCheckpoint replaces the checkpoint in one step, durably.
+func writeCheckpoint(dir string, head chainHead) error {
+	name := filepath.Join(dir, checkpointFile)
+	temporary := name + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove old checkpoint: %w", err)
+	}
+	if err := writeDurably(temporary, fmt.Appendf(nil, "%d %x\n", head.seq, head.hash)); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, name); err != nil {
+		return fmt.Errorf("replace checkpoint: %w", err)
+	}
+	return syncFolder(dir)
+}
+
+func readCheckpoint(dir string) (chainHead, error) {
+	raw, err := os.ReadFile(filepath.Clean(filepath.Join(dir, checkpointFile)))
+	if err != nil {
+		return chainHead{}, fmt.Errorf("%w: checkpoint: %w", ErrJournal, err)
+	}
+	var head chainHead
+	var digits string
+	if _, err := fmt.Sscanf(string(raw), "%d %64s\n", &head.seq, &digits); err != nil {
+		return chainHead{}, fmt.Errorf("%w: checkpoint: %w", ErrJournal, err)
+	}
+	if n, err := hex.Decode(head.hash[:], []byte(digits)); err != nil || n != len(head.hash) || head.seq == 0 {
+		return chainHead{}, fmt.Errorf("%w: checkpoint is malformed", ErrJournal)
+	}
+	return head, nil
+}

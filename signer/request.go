@@ -1,0 +1,190 @@
+package signer
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"regexp"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	signerv1 "strongroom/internal/gen/signer/v1"
+	"strongroom/money"
+)
+
+// Bounds of a request.
+const (
+	maxTxBytes       = 128 << 10
+	maxInputs        = 256
+	maxApprovals     = 16
+	maxApprovalBytes = 4 << 10
+	maxShortText     = 128
+	maxAddressText   = 128
+)
+
+// kind is what an intent is for.
+type kind string
+
+// The kinds, as the journal writes them.
+const (
+	kindWithdrawal kind = "withdrawal"
+	kindCollect    kind = "collect"
+	kindGasTopUp   kind = "gas_topup"
+)
+
+// order is a request after its own syntax was checked; what its transaction says
+// is still unknown.
+type order struct {
+	intent
+	attempt     uint32
+	toPath      *keyPath
+	fromPath    *keyPath
+	inputPaths  []keyPath
+	changePath  *keyPath
+	maxFee      money.Units
+	unsigned    []byte
+	payloadHash [sha256.Size]byte
+	approvals   []approval
+	policy      string
+}
+
+// intent is what must never change between the attempts of one id.
+type intent struct {
+	ID       string      `json:"id"`
+	Kind     kind        `json:"kind"`
+	Chain    string      `json:"chain"`
+	Asset    string      `json:"asset"`
+	Contract string      `json:"contract,omitempty"`
+	To       string      `json:"to"`
+	Amount   money.Units `json:"amount"`
+}
+
+// approval is kept with the record. The signer does not judge it yet.
+type approval struct {
+	Approver  string `json:"approver"`
+	Scheme    string `json:"scheme"`
+	Payload   []byte `json:"payload"`
+	Signature []byte `json:"signature"`
+}
+
+// parseRequest checks the syntax of a request. Errors wrap ErrInvalid.
+func parseRequest(req *signerv1.SignRequest) (order, error) {
+	if req.GetIntent() == nil || hasUnknown(req.ProtoReflect()) {
+		return order{}, fmt.Errorf("%w: intent is missing or a field is unknown", ErrInvalid)
+	}
+	if n := len(req.GetUnsignedTx()); n == 0 || n > maxTxBytes {
+		return order{}, fmt.Errorf("%w: transaction of %d bytes", ErrInvalid, n)
+	}
+	in, err := parseIntent(req.GetIntent())
+	if err != nil {
+		return order{}, err
+	}
+	approvals, err := parseApprovals(req)
+	if err != nil {
+		return order{}, err
+	}
+	maxFee, err := money.ParseUnits(req.GetMaxFee())
+	if err != nil {
+		return order{}, fmt.Errorf("%w: max_fee: %w", ErrInvalid, err)
+	}
+	if len(req.GetInputPaths()) > maxInputs {
+		return order{}, fmt.Errorf("%w: %d inputs", ErrInvalid, len(req.GetInputPaths()))
+	}
+	o := order{
+		intent: in, attempt: req.GetAttempt(), maxFee: maxFee, approvals: approvals, policy: req.GetPolicyVersion(),
+		toPath: parsePath(req.GetIntent().GetToPath()), fromPath: parsePath(req.GetFromPath()),
+		changePath: parsePath(req.GetChangePath()),
+		unsigned:   req.GetUnsignedTx(), payloadHash: sha256.Sum256(req.GetUnsignedTx()),
+	}
+	for _, p := range req.GetInputPaths() {
+		if p == nil {
+			return order{}, fmt.Errorf("%w: an input path is empty", ErrInvalid)
+		}
+		o.inputPaths = append(o.inputPaths, *parsePath(p))
+	}
+	return o, nil
+}
+
+func parseIntent(in *signerv1.Intent) (intent, error) {
+	if !regexp.MustCompile(`^[a-z]{3}_[0-9a-z]{1,64}$`).MatchString(in.GetId()) {
+		return intent{}, fmt.Errorf("%w: intent id %.70q", ErrInvalid, in.GetId())
+	}
+	k, err := parseKind(in.GetKind())
+	if err != nil {
+		return intent{}, err
+	}
+	amount, err := money.ParseUnits(in.GetAmount())
+	if err != nil || amount.IsZero() {
+		return intent{}, fmt.Errorf("%w: amount %.80q", ErrInvalid, in.GetAmount())
+	}
+	if to := in.GetTo(); to == "" || len(to) > maxAddressText || len(in.GetContract()) > maxAddressText {
+		return intent{}, fmt.Errorf("%w: destination or contract of %d bytes", ErrInvalid, len(to))
+	}
+	if hasPath := in.GetToPath() != nil; hasPath == (k == kindWithdrawal) {
+		return intent{}, fmt.Errorf("%w: to_path belongs to collections and top-ups, and to them only", ErrInvalid)
+	}
+	return intent{
+		ID: in.GetId(), Kind: k, Chain: in.GetChain(), Asset: in.GetAsset(),
+		Contract: in.GetContract(), To: in.GetTo(), Amount: amount,
+	}, nil
+}
+
+func parseKind(k signerv1.IntentKind) (kind, error) {
+	switch k {
+	case signerv1.IntentKind_INTENT_KIND_WITHDRAWAL:
+		return kindWithdrawal, nil
+	case signerv1.IntentKind_INTENT_KIND_COLLECT:
+		return kindCollect, nil
+	case signerv1.IntentKind_INTENT_KIND_GAS_TOPUP:
+		return kindGasTopUp, nil
+	case signerv1.IntentKind_INTENT_KIND_UNSPECIFIED:
+	}
+	return "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)
+}
+
+func parseApprovals(req *signerv1.SignRequest) ([]approval, error) {
+	if len(req.GetApprovals()) > maxApprovals || len(req.GetPolicyVersion()) > maxShortText {
+		return nil, fmt.Errorf("%w: %d approvals", ErrInvalid, len(req.GetApprovals()))
+	}
+	var all []approval
+	for _, a := range req.GetApprovals() {
+		if len(a.GetPayload()) > maxApprovalBytes || len(a.GetSignature()) > maxApprovalBytes ||
+			len(a.GetApprover()) > maxShortText || len(a.GetScheme()) > maxShortText {
+			return nil, fmt.Errorf("%w: an approval is too long", ErrInvalid)
+		}
+		all = append(all, approval{a.GetApprover(), a.GetScheme(), a.GetPayload(), a.GetSignature()})
+	}
+	return all, nil
+}
+
+func parsePath(p *signerv1.KeyPath) *keyPath {
+	if p == nil {
+		return nil
+	}
+	return &keyPath{p.GetAccount(), p.GetBranch(), p.GetIndex()}
+}
+
+// hasUnknown reports whether a message, or one inside it, carries fields that
+// this program does not know: they could mean something to whoever sent them.
+func hasUnknown(m protoreflect.Message) bool {
+	if len(m.GetUnknown()) > 0 {
+		return true
+	}
+	found := false
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Message() == nil:
+		case field.IsList():
+			for i := range value.List().Len() {
+				found = found || hasUnknown(value.List().Get(i).Message())
+			}
+		default:
+			found = found || hasUnknown(value.Message())
+		}
+		return !found
+	})
+	return found
+}
+
+// MaxRequestBytes is what the server lets through: a transaction, its approvals and
+// the rest of a request at their bounds.
+const MaxRequestBytes = maxTxBytes + 2*maxApprovals*(maxApprovalBytes+maxShortText) + maxInputs*32 + 4096
