@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// errLostUpdate reports that a row had another version than the book thought:
+// somebody wrote without taking the head. The batch is given up.
+var errLostUpdate = errors.New("account changed behind the ledger")
+
+// writer encodes a batch and sends it. Its buffers are reused.
+type writer struct {
+	link                     *link
+	transfers, transactions  []byte
+	accounts, starts, ends   []byte
+	debits, credits          []byte
+	holds, announced, latest []byte
+}
+
+func newWriter() *writer { return &writer{link: newLink()} }
+
+const (
+	copyTransfers    = "COPY ledger.transfer (" + transferColumns + ") FROM STDIN (FORMAT binary)"
+	copyTransactions = "COPY ledger.transaction (" + transactionColumns + ") FROM STDIN (FORMAT binary)"
+	copyTrailer      = "\xff\xff"
+	updateName       = "ledger_update_balances"
+	updateBalances   = `
+UPDATE ledger.balance b
+   SET debits_posted = u.debits, credits_posted = u.credits, debits_pending = u.holds, credits_pending = u.announced,
+       version = u.version, last_seq = u.seq
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[])
+       AS u (account, start, version, seq, debits, credits, holds, announced)
+ WHERE b.account = u.account AND b.version = u.start`
+	moveHead = `
+WITH done AS (
+  INSERT INTO ledger.batch (no, booked, first_seq, transfers, transactions, attestations, hash)
+  VALUES ($1, $2, $3, $4, $5, $6, $7))
+UPDATE ledger.head SET batch = $1, seq = $8, booked = $2, hash = $7`
+	upsertPosition = `
+INSERT INTO ledger.position (asset, liability_debits, liability_credits, outflow_sum, outflows, attested, shortfall)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (asset) DO UPDATE SET liability_debits = $2, liability_credits = $3, outflow_sum = $4,
+       outflows = $5, attested = $6, shortfall = $7`
+	upsertClaim = `
+INSERT INTO ledger.attested (asset, source, amount, outflow_sum) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (asset, source) DO UPDATE SET amount = $3, outflow_sum = $4`
+	insertAttestation = `
+INSERT INTO ledger.attestation (batch, ordinal, asset, source, amount, evidence, outflows)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	insertExpiry = `INSERT INTO ledger.expiry (expires, pending) SELECT * FROM unnest($1::timestamptz[], $2::bigint[])`
+	deleteExpiry = `
+DELETE FROM ledger.expiry e USING unnest($1::timestamptz[], $2::bigint[]) AS u (expires, pending)
+ WHERE e.expires = u.expires AND e.pending = u.pending`
+)
+
+// write sends what the book booked since begin and moves the head. It returns
+// the new head, which counts once the SQL transaction is committed.
+func (w *writer) write(ctx context.Context, tx pgx.Tx, b *book, before head, booked time.Time) (head, error) {
+	w.encode(b, before, booked)
+	after := head{batch: b.batch, seq: b.seq, booked: booked, hash: w.link.sum()}
+	conn := tx.Conn().PgConn()
+	if len(b.rows) > 0 {
+		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transactions), copyTransactions); err != nil {
+			return head{}, fmt.Errorf("write transactions: %w", err)
+		}
+		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transfers), copyTransfers); err != nil {
+			return head{}, fmt.Errorf("write transfers: %w", err)
+		}
+		if err := w.updateBalances(ctx, tx.Conn(), b); err != nil {
+			return head{}, err
+		}
+	}
+	if err := sendTotals(ctx, tx, b, before, after); err != nil {
+		return head{}, err
+	}
+	return after, nil
+}
+
+// encode builds both COPY streams and the batch's hash in one pass.
+func (w *writer) encode(b *book, before head, booked time.Time) {
+	w.link.start(before.hash, b.batch, booked)
+	w.transactions = append(w.transactions[:0], copyHeader...)
+	for i := range b.heads {
+		from := len(w.transactions)
+		w.transactions = b.heads[i].append(w.transactions, b.batch)
+		w.link.transaction(w.transactions[from:])
+	}
+	w.transactions = append(w.transactions, copyTrailer...)
+	w.transfers = append(w.transfers[:0], copyHeader...)
+	for i := range b.rows {
+		r := &b.rows[i]
+		from := len(w.transfers)
+		w.transfers = r.append(w.transfers)
+		w.link.transfer(w.transfers[from:], r.debit, r.credit)
+	}
+	w.transfers = append(w.transfers, copyTrailer...)
+	for _, a := range b.attestations {
+		w.link.attestation(a)
+	}
+}
+
+// updateBalances moves each touched account from the version that the book knew
+// to its new one; an account at any other version fails the batch.
+func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn, b *book) error {
+	account, start := newArray(w.accounts, pgtype.Int8OID), newArray(w.starts, pgtype.Int8OID)
+	end, latest := newArray(w.ends, pgtype.Int8OID), newArray(w.latest, pgtype.Int8OID)
+	debits, credits := newArray(w.debits, pgtype.NumericOID), newArray(w.credits, pgtype.NumericOID)
+	holds, announced := newArray(w.holds, pgtype.NumericOID), newArray(w.announced, pgtype.NumericOID)
+	changed := int64(0)
+	for _, a := range b.touched {
+		if a.state.version == a.roundStart {
+			continue
+		}
+		changed++
+		account.int64(a.no)
+		start.int64(a.roundStart)
+		end.int64(a.state.version)
+		latest.int64(a.state.last)
+		debits.units(a.state.debits)
+		credits.units(a.state.credits)
+		holds.units(a.state.debitsHeld)
+		announced.units(a.state.creditsAhead)
+	}
+	w.accounts, w.starts, w.ends, w.latest = account.done(), start.done(), end.done(), latest.done()
+	w.debits, w.credits, w.holds, w.announced = debits.done(), credits.done(), holds.done(), announced.done()
+	if _, err := conn.Prepare(ctx, updateName, updateBalances); err != nil {
+		return fmt.Errorf("prepare update of balances: %w", err)
+	}
+	values := [][]byte{w.accounts, w.starts, w.ends, w.latest, w.debits, w.credits, w.holds, w.announced}
+	tag, err := execBinary(ctx, conn.PgConn(), updateName, values)
+	if err != nil {
+		return fmt.Errorf("update balances: %w", err)
+	}
+	if tag.RowsAffected() != changed {
+		return fmt.Errorf("update %d balances, found %d: %w", changed, tag.RowsAffected(), errLostUpdate)
+	}
+	return nil
+}
+
+// execBinary runs a prepared statement whose parameters are already in binary.
+func execBinary(ctx context.Context, conn *pgconn.PgConn, name string, values [][]byte) (pgconn.CommandTag, error) {
+	tag, err := conn.ExecPrepared(ctx, name, values, []int16{pgtype.BinaryFormatCode}, nil).Close()
+	if err != nil {
+		return tag, fmt.Errorf("execute %s: %w", name, err)
+	}
+	return tag, nil
+}
+
+// sendTotals writes everything but the transfers in one round trip.
+func sendTotals(ctx context.Context, tx pgx.Tx, b *book, before, after head) error {
+	batch := &pgx.Batch{}
+	for _, p := range b.moved {
+		t := &p.total
+		batch.Queue(upsertPosition, p.asset, t.debits, t.credits, t.outflowSum, t.outflows, t.attested, t.shortfall)
+	}
+	for i, a := range b.attestations {
+		batch.Queue(insertAttestation, b.batch, i, a.Asset, a.Source, a.Amount, a.Evidence, int64(a.Outflows)) //nolint:gosec // equals the position's count
+		for _, c := range b.positions[a.Asset].claims {
+			batch.Queue(upsertClaim, a.Asset, c.source, c.amount, c.outflowSum)
+		}
+	}
+	b.queueExpiries(batch)
+	batch.Queue(moveHead, after.batch, after.booked, before.seq+1, len(b.rows), len(b.heads), len(b.attestations), after.hash[:], after.seq)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("move head: %w", err)
+	}
+	return nil
+}
+
+func (b *book) queueExpiries(batch *pgx.Batch) {
+	var opened, ended []time.Time
+	var openedSeq, endedSeq []int64
+	for i := range b.rows {
+		if r := &b.rows[i]; r.kind == Pending && !r.expires.IsZero() {
+			opened, openedSeq = append(opened, r.expires), append(openedSeq, r.seq)
+		}
+	}
+	for _, p := range b.undo.resolved {
+		if !p.expires.IsZero() {
+			ended, endedSeq = append(ended, p.expires), append(endedSeq, p.seq)
+		}
+	}
+	if len(opened) > 0 {
+		batch.Queue(insertExpiry, opened, openedSeq)
+	}
+	if len(ended) > 0 {
+		batch.Queue(deleteExpiry, ended, endedSeq)
+	}
+}
