@@ -1,6 +1,13 @@
 package custody
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrKeyHalted reports a sending key that is used by somebody else too: a nonce of
+// ours carries a transaction that is not ours. Only a person can judge that.
+var ErrKeyHalted = errors.New("sending key is halted")
 
 // WithdrawalEvent is something that happened to an intent.
 type WithdrawalEvent string
