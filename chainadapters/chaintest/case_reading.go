@@ -35,17 +35,17 @@ func foreign(t *testing.T, h Harness) {
 }
 
 // readings calls every method that asks the node and returns their errors.
-func readings(t testing.TB, a chainadapters.Adapter, at chainadapters.Ref, address string) map[string]error {
-	t.Helper()
+func readings(tb testing.TB, a chainadapters.Adapter, at chainadapters.Ref, address string) map[string]error {
+	tb.Helper()
 	errs := map[string]error{}
-	_, errs["identity"] = a.Identity(within(t))
-	_, errs["head"] = a.Head(within(t))
-	_, errs["header"] = a.HeaderAt(within(t), at.Height)
-	_, errs["block"] = a.Block(within(t), at, nil)
-	_, errs["statuses"] = a.Statuses(within(t), []string{at.Hash})
+	_, errs["identity"] = a.Identity(within(tb))
+	_, errs["head"] = a.Head(within(tb))
+	_, errs["header"] = a.HeaderAt(within(tb), at.Height)
+	_, errs["block"] = a.Block(within(tb), at, nil)
+	_, errs["statuses"] = a.Statuses(within(tb), []string{at.Hash})
 	if a.Family() == chainadapters.Account {
-		_, errs["next nonce"] = a.NextNonce(within(t), address)
-		_, errs["holdings"] = a.Holdings(within(t), chainadapters.Holdings{Addresses: []string{address}, At: at})
+		_, errs["next nonce"] = a.NextNonce(within(tb), address)
+		_, errs["holdings"] = a.Holdings(within(tb), chainadapters.Holdings{Addresses: []string{address}, At: at})
 	}
 	return errs
 }

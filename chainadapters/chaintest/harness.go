@@ -20,42 +20,42 @@ type Harness interface {
 	Adapter() chainadapters.Adapter
 	// Faulty returns a fresh adapter that sees the same node through a fault.
 	// Hang needs a Config.Timeout of at most a second.
-	Faulty(t testing.TB, fault Fault) chainadapters.Adapter
+	Faulty(tb testing.TB, fault Fault) chainadapters.Adapter
 	// Foreign returns fresh adapters on the healthy node, each pinned to an
 	// identity that is not the node's: one other network, one other genesis.
-	Foreign(t testing.TB) []chainadapters.Adapter
+	Foreign(tb testing.TB) []chainadapters.Adapter
 	// Identity returns what the healthy node is.
 	Identity() chainadapters.Identity
 
 	// Mine adds n blocks. The first takes all of the pool.
-	Mine(t testing.TB, n int)
+	Mine(tb testing.TB, n int)
 	// Reorg replaces the newest depth blocks by depth+1 blocks that hold none of
 	// their transactions. Those may be back in the pool afterwards.
-	Reorg(t testing.TB, depth int)
+	Reorg(tb testing.TB, depth int)
 	// DropPool makes the node forget whatever waits in its pool.
-	DropPool(t testing.TB)
+	DropPool(tb testing.TB)
 
 	// Plenty returns an amount of the native asset that covers a payment of a
 	// third of it with any sane fee: one BTC, one ETH.
 	Plenty() money.Units
 	// Fund sends native units to an address, from a stranger. On return the
 	// transaction is in the pool.
-	Fund(t testing.TB, address string, units money.Units) (txid string)
+	Fund(tb testing.TB, address string, units money.Units) (txid string)
 	// Token returns the canonical contract of a token, empty where the chain has
 	// none: FundToken, FundMany of tokens and FundFailing are then not called
 	// for it.
 	Token() string
 	// FundToken is Fund for Token.
-	FundToken(t testing.TB, address string, units money.Units) (txid string)
+	FundToken(tb testing.TB, address string, units money.Units) (txid string)
 	// FundMany makes all payments by one transaction, from a stranger. UTXO
 	// chains are asked for native payments, others for payments of Token.
-	FundMany(t testing.TB, payments []chainadapters.Payment) (txid string)
+	FundMany(tb testing.TB, payments []chainadapters.Payment) (txid string)
 	// FundFailing sends a transaction that carries native value, will be mined,
 	// and fails there. It is called on account chains only.
-	FundFailing(t testing.TB, units money.Units) (txid, to string)
+	FundFailing(tb testing.TB, units money.Units) (txid, to string)
 
 	// NewWallet returns a key that has not been used before.
-	NewWallet(t testing.TB) Wallet
+	NewWallet(tb testing.TB) Wallet
 	// Addresses returns the address grammar of this chain by example.
 	Addresses() AddressCases
 }
@@ -66,7 +66,7 @@ type Wallet struct {
 	Path    chainadapters.KeyPath
 	// Sign signs Unsigned.Bytes, all inputs of which are of this wallet, and
 	// returns the raw transaction.
-	Sign func(t testing.TB, unsigned []byte) []byte
+	Sign func(tb testing.TB, unsigned []byte) []byte
 }
 
 // AddressCases holds examples of a chain's addresses and key derivation.

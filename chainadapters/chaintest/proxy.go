@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,8 +28,8 @@ type Call struct {
 // for the member that does not apply, Ethereum nodes leave it out; the proxy
 // sends an error where there is one and a result otherwise.
 type Reply struct {
-	Result json.RawMessage
-	Error  json.RawMessage
+	Result json.RawMessage `json:"result"`
+	Error  json.RawMessage `json:"error"`
 }
 
 // NullReply is the answer of a node that has nothing to say.
@@ -52,11 +53,11 @@ type Proxy struct {
 }
 
 // NewProxy starts a faultless proxy in front of a node's URL; it ends with t.
-func NewProxy(t testing.TB, upstream string) *Proxy {
-	t.Helper()
+func NewProxy(tb testing.TB, upstream string) *Proxy {
+	tb.Helper()
 	p := &Proxy{upstream: upstream, stop: make(chan struct{}), rules: map[string]Rule{}, lose: map[string]bool{}}
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		close(p.stop)
 		p.server.Close()
 	})
@@ -117,7 +118,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	answers := make([]json.RawMessage, 0, len(calls))
 	for _, call := range calls {
-		answers = append(answers, p.answer(r, call, fault))
+		answers = append(answers, p.answer(r.Context(), r.Header, call, fault))
 	}
 	body := answers[0]
 	if batch {
@@ -131,12 +132,12 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer is the envelope sent for one call.
-func (p *Proxy) answer(r *http.Request, call Call, fault Fault) json.RawMessage {
+func (p *Proxy) answer(ctx context.Context, header http.Header, call Call, fault Fault) json.RawMessage {
 	p.mu.Lock()
 	rule, lose := p.rules[call.Method], p.lose[call.Method]
 	p.mu.Unlock()
 	forward := func(c Call) Reply {
-		reply, err := p.ask(r.Context(), r.Header, c)
+		reply, err := p.ask(ctx, header, c)
 		if err != nil {
 			panic(http.ErrAbortHandler) // the node is gone: so is the proxy
 		}
@@ -199,8 +200,11 @@ func readCalls(body io.Reader) (calls []Call, batch bool, err error) {
 	}
 	data = bytes.TrimSpace(data)
 	if bytes.HasPrefix(data, []byte("[")) {
-		if err := json.Unmarshal(data, &calls); err != nil || len(calls) == 0 {
-			return nil, true, fmt.Errorf("read batch of %d: %w", len(calls), err)
+		if err := json.Unmarshal(data, &calls); err != nil {
+			return nil, true, fmt.Errorf("read batch: %w", err)
+		}
+		if len(calls) == 0 {
+			return nil, true, errors.New("empty batch")
 		}
 		return calls, true, nil
 	}

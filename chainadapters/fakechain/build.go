@@ -42,20 +42,29 @@ func (a *Adapter) Build(plan chainadapters.Plan) (chainadapters.Unsigned, error)
 
 // checkPayments refuses what neither family can pay.
 func (a *Adapter) checkPayments(plan chainadapters.Plan) error {
-	if len(plan.Payments) == 0 || len(plan.Payments) > maxOutputs-1 || (plan.Slot != nil && len(plan.Coins) > 0) {
+	if n := len(plan.Payments); n == 0 || n >= maxOutputs || (plan.Slot != nil && len(plan.Coins) > 0) {
 		return fmt.Errorf("%w: %d payments, slot %t, %d coins", chainadapters.ErrPlan, len(plan.Payments), plan.Slot != nil, len(plan.Coins))
 	}
 	for _, p := range plan.Payments {
-		cancel := plan.Slot != nil && p.To == plan.Slot.From && p.Contract == ""
-		if _, err := a.ParseAddress(p.To); err != nil {
-			return fmt.Errorf("%w: recipient: %w", chainadapters.ErrPlan, err)
+		if err := a.checkPayment(p, plan.Slot); err != nil {
+			return err
 		}
-		if p.Contract != "" && p.Contract != a.chain.Token() {
-			return fmt.Errorf("%w: no token %s", chainadapters.ErrPlan, p.Contract)
-		}
-		if p.Amount.Less(a.Dust()) && !cancel {
-			return fmt.Errorf("%w: payment of %s", chainadapters.ErrPlan, p.Amount)
-		}
+	}
+	return nil
+}
+
+// checkPayment lets nothing be paid only from an address to itself: that is how
+// a nonce is consumed to cancel.
+func (a *Adapter) checkPayment(p chainadapters.Payment, slot *chainadapters.Slot) error {
+	cancel := slot != nil && p.To == slot.From && p.Contract == ""
+	if _, err := a.ParseAddress(p.To); err != nil {
+		return fmt.Errorf("%w: recipient: %w", chainadapters.ErrPlan, err)
+	}
+	if p.Contract != "" && p.Contract != a.chain.Token() {
+		return fmt.Errorf("%w: no token %s", chainadapters.ErrPlan, p.Contract)
+	}
+	if p.Amount.Less(a.Dust()) && !cancel {
+		return fmt.Errorf("%w: payment of %s", chainadapters.ErrPlan, p.Amount)
 	}
 	return nil
 }

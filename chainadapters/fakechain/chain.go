@@ -119,7 +119,7 @@ func (c *Chain) Reorg(depth int) error {
 		}
 	}
 	c.blocks = slices.Clone(c.blocks[:keep])
-	c.now = c.stateAt(uint64(keep) - 1)
+	c.now = c.stateAt(c.blocks[keep-1].header.Height)
 	c.salt++
 	for range depth + 1 {
 		c.append(nil)

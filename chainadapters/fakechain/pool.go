@@ -46,7 +46,8 @@ func (c *Chain) accept(raw []byte) error {
 		return err
 	}
 	before := c.pool
-	c.pool = append(rest, tx)
+	rest = append(rest, tx)
+	c.pool = rest
 	c.prune() // descendants of what was replaced are gone
 	if !slices.Contains(c.pool, tx) {
 		c.pool = before

@@ -98,7 +98,7 @@ func (s *state) applyCoins(tx *transaction) (receipt, error) {
 		r.spends = append(r.spends, chainadapters.Spend{TxID: tx.id, Outpoint: in})
 	}
 	for i, out := range tx.body.Outputs {
-		vout := uint32(i) //nolint:gosec // bounded by the size of a transaction
+		vout := uint32(i)
 		s.coins[chainadapters.Outpoint{TxID: tx.id, Vout: vout}] = coin{out.To, out.Amount}
 		r.movements = append(r.movements, chainadapters.Movement{TxID: tx.id, Index: vout, To: out.To, Amount: out.Amount})
 	}
@@ -156,7 +156,7 @@ func (s *state) applyAccount(tx *transaction, position uint32) (receipt, error) 
 		s.balances[to], _ = s.balances[to].Add(out.Amount)
 		index := chainadapters.NativeIndex
 		if out.Contract != "" {
-			index = position*maxOutputs + uint32(i) //nolint:gosec // bounded by maxOutputs
+			index = position*maxOutputs + uint32(i)
 		}
 		r.movements = append(r.movements, chainadapters.Movement{
 			TxID: tx.id, Index: index, From: b.From, To: out.To, Contract: out.Contract, Amount: out.Amount,

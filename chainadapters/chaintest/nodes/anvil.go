@@ -6,6 +6,7 @@ package nodes
 import (
 	"bufio"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,25 +32,26 @@ type AnvilNode struct {
 
 // StartAnvil runs anvil on a free port of the loopback interface until t ends.
 // Each node has a genesis of its own. Extra arguments are passed on.
-func StartAnvil(t testing.TB, args ...string) *AnvilNode {
-	t.Helper()
-	binary := filepath.Join(moduleRoot(t), anvilPath)
+func StartAnvil(tb testing.TB, args ...string) *AnvilNode {
+	tb.Helper()
+	binary := filepath.Join(moduleRoot(tb), anvilPath)
 	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("anvil is missing: run `make tools` (%v)", err)
+		tb.Fatalf("anvil is missing: run `make tools` (%v)", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it ends after the cleanups that still ask the node
+	// It outlives t.Context, for the cleanups that still ask the node.
+	ctx, cancel := context.WithCancel(context.Background())
 	args = append([]string{"--host", "127.0.0.1", "--port", "0", "--no-mining", "--order", "fifo"}, args...)
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the pinned binary
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		cancel()
-		t.Fatalf("connect to anvil: %v", err)
+		tb.Fatalf("connect to anvil: %v", err)
 	}
 	if err := cmd.Start(); err != nil {
 		cancel()
-		t.Fatalf("start anvil: %v", err)
+		tb.Fatalf("start anvil: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		_ = cmd.Wait()
 	})
@@ -63,29 +65,28 @@ func StartAnvil(t testing.TB, args ...string) *AnvilNode {
 				break
 			}
 		}
-		for scanner.Scan() { //nolint:revive // the rest of its log is drained, so that it never blocks
-		}
+		_, _ = io.Copy(io.Discard, stdout) // its log is drained, so that it never blocks
 	}()
-	deadline, stop := context.WithTimeout(t.Context(), startPatience)
+	deadline, stop := context.WithTimeout(tb.Context(), startPatience)
 	defer stop()
 	select {
 	case address, ok := <-lines:
 		if !ok {
-			t.Fatal("anvil ended before it listened")
+			tb.Fatal("anvil ended before it listened")
 		}
 		return &AnvilNode{URL: "http://" + address, PID: cmd.Process.Pid}
 	case <-deadline.Done():
-		t.Fatal("anvil does not listen")
+		tb.Fatal("anvil does not listen")
 	}
 	return nil
 }
 
 // moduleRoot is the folder of go.mod above the test's working folder.
-func moduleRoot(t testing.TB) string {
-	t.Helper()
+func moduleRoot(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
-		t.Fatalf("find module: %v", err)
+		tb.Fatalf("find module: %v", err)
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
@@ -93,7 +94,7 @@ func moduleRoot(t testing.TB) string {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("find module: no go.mod above the working folder")
+			tb.Fatal("find module: no go.mod above the working folder")
 		}
 		dir = parent
 	}

@@ -15,10 +15,10 @@ import (
 const lagBlocks = 2
 
 // Faulty implements chaintest.Harness.
-func (h *Anvil) Faulty(t testing.TB, fault chaintest.Fault) chainadapters.Adapter {
-	t.Helper()
+func (h *Anvil) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
+	tb.Helper()
 	cfg := h.Config()
-	proxy := chaintest.NewProxy(t, h.node.URL)
+	proxy := chaintest.NewProxy(tb, h.node.URL)
 	cfg.URL = proxy.URL()
 	switch fault {
 	case chaintest.Down, chaintest.Truncated, chaintest.WrongID:
@@ -35,11 +35,11 @@ func (h *Anvil) Faulty(t testing.TB, fault chaintest.Fault) chainadapters.Adapte
 	case chaintest.OtherBlock:
 		proxy.Answer("eth_getBlockReceipts", ofParent)
 	case chaintest.Lagging:
-		h.lag(t, proxy)
+		h.lag(tb, proxy)
 	case chaintest.LostReply:
 		proxy.LoseReply("eth_sendRawTransaction")
 	}
-	return h.Open(t, cfg)
+	return h.Open(tb, cfg)
 }
 
 // withoutLast forwards a call for a list and drops its last element.
@@ -69,10 +69,10 @@ func ofParent(call chaintest.Call, forward func(chaintest.Call) chaintest.Reply)
 }
 
 // lag hides whatever is above the head of now minus lagBlocks.
-func (h *Anvil) lag(t testing.TB, proxy *chaintest.Proxy) {
-	t.Helper()
+func (h *Anvil) lag(tb testing.TB, proxy *chaintest.Proxy) {
+	tb.Helper()
 	var head hexutil.Uint64
-	h.call(t, &head, "eth_blockNumber")
+	h.call(tb, &head, "eth_blockNumber")
 	last := head - lagBlocks
 	hide := func(reply chaintest.Reply) chaintest.Reply {
 		var block struct {

@@ -44,25 +44,25 @@ type Anvil struct {
 }
 
 // NewAnvil starts a node and deploys the token.
-func NewAnvil(t testing.TB) *Anvil {
-	t.Helper()
-	h := &Anvil{node: StartAnvil(t)}
-	client, err := rpc.DialContext(t.Context(), h.node.URL)
+func NewAnvil(tb testing.TB) *Anvil {
+	tb.Helper()
+	h := &Anvil{node: StartAnvil(tb)}
+	client, err := rpc.DialContext(tb.Context(), h.node.URL)
 	if err != nil {
-		t.Fatalf("reach anvil: %v", err)
+		tb.Fatalf("reach anvil: %v", err)
 	}
-	t.Cleanup(client.Close)
+	tb.Cleanup(client.Close)
 	h.rpc = client
 	var accounts []common.Address
-	h.call(t, &accounts, "eth_accounts")
+	h.call(tb, &accounts, "eth_accounts")
 	h.stranger = accounts[0]
 	var genesis struct {
 		Hash common.Hash `json:"hash"`
 	}
-	h.call(t, &genesis, "eth_getBlockByNumber", "0x0", false)
+	h.call(tb, &genesis, "eth_getBlockByNumber", "0x0", false)
 	h.identity = chainadapters.Identity{Network: anvilChainID, Genesis: genesis.Hash.Hex()}
-	h.adapter = h.Open(t, h.Config())
-	h.deploy(t)
+	h.adapter = h.Open(tb, h.Config())
+	h.deploy(tb)
 	return h
 }
 
@@ -74,33 +74,33 @@ func (h *Anvil) Config() chainadapters.Config {
 }
 
 // Open returns an adapter or ends the test.
-func (h *Anvil) Open(t testing.TB, cfg chainadapters.Config) *evm.Adapter {
-	t.Helper()
+func (h *Anvil) Open(tb testing.TB, cfg chainadapters.Config) *evm.Adapter {
+	tb.Helper()
 	a, err := evm.New(cfg)
 	if err != nil {
-		t.Fatalf("open adapter: %v", err)
+		tb.Fatalf("open adapter: %v", err)
 	}
 	return a
 }
 
-func (h *Anvil) deploy(t testing.TB) {
-	t.Helper()
+func (h *Anvil) deploy(tb testing.TB) {
+	tb.Helper()
 	artifact, err := contracts.TestDollar()
 	if err != nil {
-		t.Fatalf("read token: %v", err)
+		tb.Fatalf("read token: %v", err)
 	}
 	if h.abi, err = abi.JSON(strings.NewReader(string(artifact.ABI))); err != nil {
-		t.Fatalf("read ABI of the token: %v", err)
+		tb.Fatalf("read ABI of the token: %v", err)
 	}
-	txid := h.send(t, map[string]any{"data": hexutil.Bytes(artifact.Code)})
-	h.Mine(t, 1)
+	txid := h.send(tb, map[string]any{"data": hexutil.Bytes(artifact.Code)})
+	h.Mine(tb, 1)
 	var receipt struct {
 		Contract common.Address `json:"contractAddress"`
 	}
-	h.call(t, &receipt, "eth_getTransactionReceipt", txid)
+	h.call(tb, &receipt, "eth_getTransactionReceipt", txid)
 	h.token = receipt.Contract
-	h.invoke(t, "mint", h.stranger, new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
-	h.Mine(t, 1)
+	h.invoke(tb, "mint", h.stranger, new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
+	h.Mine(tb, 1)
 }
 
 // Adapter implements chaintest.Harness.
@@ -110,97 +110,97 @@ func (h *Anvil) Adapter() chainadapters.Adapter { return h.adapter }
 func (h *Anvil) Identity() chainadapters.Identity { return h.identity }
 
 // Foreign implements chaintest.Harness.
-func (h *Anvil) Foreign(t testing.TB) []chainadapters.Adapter {
-	t.Helper()
+func (h *Anvil) Foreign(tb testing.TB) []chainadapters.Adapter {
+	tb.Helper()
 	network, genesis := h.Config(), h.Config()
 	network.Expect.Network = "1"
 	genesis.Expect.Genesis = common.HexToHash("0x01").Hex()
-	return []chainadapters.Adapter{h.Open(t, network), h.Open(t, genesis)}
+	return []chainadapters.Adapter{h.Open(tb, network), h.Open(tb, genesis)}
 }
 
 // Mine implements chaintest.Harness.
-func (h *Anvil) Mine(t testing.TB, n int) {
-	t.Helper()
-	h.call(t, nil, "anvil_mine", fmt.Sprintf("0x%x", n))
+func (h *Anvil) Mine(tb testing.TB, n int) {
+	tb.Helper()
+	h.call(tb, nil, "anvil_mine", fmt.Sprintf("0x%x", n))
 }
 
 // Reorg implements chaintest.Harness.
-func (h *Anvil) Reorg(t testing.TB, depth int) {
-	t.Helper()
-	h.call(t, nil, "anvil_reorg", depth, []any{})
-	h.DropPool(t)
-	h.Mine(t, 1)
+func (h *Anvil) Reorg(tb testing.TB, depth int) {
+	tb.Helper()
+	h.call(tb, nil, "anvil_reorg", depth, []any{})
+	h.DropPool(tb)
+	h.Mine(tb, 1)
 }
 
 // DropPool implements chaintest.Harness.
-func (h *Anvil) DropPool(t testing.TB) {
-	t.Helper()
-	h.call(t, nil, "anvil_dropAllTransactions")
+func (h *Anvil) DropPool(tb testing.TB) {
+	tb.Helper()
+	h.call(tb, nil, "anvil_dropAllTransactions")
 }
 
 // Plenty implements chaintest.Harness: one ether.
 func (h *Anvil) Plenty() money.Units { return money.FromUint64(1e18) }
 
 // Fund implements chaintest.Harness.
-func (h *Anvil) Fund(t testing.TB, address string, units money.Units) string {
-	t.Helper()
-	return h.send(t, map[string]any{"to": address, "value": (*hexutil.Big)(units.Big())})
+func (h *Anvil) Fund(tb testing.TB, address string, units money.Units) string {
+	tb.Helper()
+	return h.send(tb, map[string]any{"to": address, "value": (*hexutil.Big)(units.Big())})
 }
 
 // Token implements chaintest.Harness.
 func (h *Anvil) Token() string { return h.token.Hex() }
 
 // FundToken implements chaintest.Harness.
-func (h *Anvil) FundToken(t testing.TB, address string, units money.Units) string {
-	t.Helper()
-	return h.invoke(t, "transfer", common.HexToAddress(address), units.Big())
+func (h *Anvil) FundToken(tb testing.TB, address string, units money.Units) string {
+	tb.Helper()
+	return h.invoke(tb, "transfer", common.HexToAddress(address), units.Big())
 }
 
 // FundMany implements chaintest.Harness.
-func (h *Anvil) FundMany(t testing.TB, payments []chainadapters.Payment) string {
-	t.Helper()
+func (h *Anvil) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
+	tb.Helper()
 	var to []common.Address
 	var amounts []*big.Int
 	for _, p := range payments {
 		to, amounts = append(to, common.HexToAddress(p.To)), append(amounts, p.Amount.Big())
 	}
-	return h.invoke(t, "pay", to, amounts)
+	return h.invoke(tb, "pay", to, amounts)
 }
 
 // FundFailing implements chaintest.Harness: the token takes no ether.
-func (h *Anvil) FundFailing(t testing.TB, units money.Units) (txid, to string) {
-	t.Helper()
-	return h.send(t, map[string]any{
+func (h *Anvil) FundFailing(tb testing.TB, units money.Units) (txid, to string) {
+	tb.Helper()
+	return h.send(tb, map[string]any{
 		"to": h.token, "value": (*hexutil.Big)(units.Big()), "gas": hexutil.Uint64(failingGas),
 	}), h.token.Hex()
 }
 
 // invoke calls a function of the token as its owner.
-func (h *Anvil) invoke(t testing.TB, method string, args ...any) string {
-	t.Helper()
+func (h *Anvil) invoke(tb testing.TB, method string, args ...any) string {
+	tb.Helper()
 	data, err := h.abi.Pack(method, args...)
 	if err != nil {
-		t.Fatalf("encode %s: %v", method, err)
+		tb.Fatalf("encode %s: %v", method, err)
 	}
-	return h.send(t, map[string]any{"to": h.token, "data": hexutil.Bytes(data)})
+	return h.send(tb, map[string]any{"to": h.token, "data": hexutil.Bytes(data)})
 }
 
 // send lets anvil sign a transaction of the stranger.
-func (h *Anvil) send(t testing.TB, tx map[string]any) string {
-	t.Helper()
+func (h *Anvil) send(tb testing.TB, tx map[string]any) string {
+	tb.Helper()
 	tx["from"] = h.stranger
 	var hash common.Hash
-	h.call(t, &hash, "eth_sendTransaction", tx)
+	h.call(tb, &hash, "eth_sendTransaction", tx)
 	return hash.Hex()
 }
 
-func (h *Anvil) call(t testing.TB, result any, method string, params ...any) {
-	t.Helper()
+func (h *Anvil) call(tb testing.TB, result any, method string, params ...any) {
+	tb.Helper()
 	var discard json.RawMessage
 	if result == nil {
 		result = &discard
 	}
-	if err := h.rpc.CallContext(t.Context(), result, method, params...); err != nil {
-		t.Fatalf("%s: %v", method, err)
+	if err := h.rpc.CallContext(tb.Context(), result, method, params...); err != nil {
+		tb.Fatalf("%s: %v", method, err)
 	}
 }

@@ -15,31 +15,31 @@ import (
 )
 
 // NewWallet implements chaintest.Harness.
-func (h *Anvil) NewWallet(t testing.TB) chaintest.Wallet {
-	t.Helper()
+func (h *Anvil) NewWallet(tb testing.TB) chaintest.Wallet {
+	tb.Helper()
 	h.wallets++
 	seed := binary.BigEndian.AppendUint64([]byte("wallet of a test "), h.wallets)
 	key, err := crypto.ToECDSA(crypto.Keccak256(seed))
 	if err != nil {
-		t.Fatalf("make key: %v", err)
+		tb.Fatalf("make key: %v", err)
 	}
 	return chaintest.Wallet{
 		Address: crypto.PubkeyToAddress(key.PublicKey).Hex(),
 		Path:    chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: uint32(h.wallets)}, //nolint:gosec // a few per test
-		Sign: func(t testing.TB, unsigned []byte) []byte {
-			t.Helper()
+		Sign: func(tb testing.TB, unsigned []byte) []byte {
+			tb.Helper()
 			signature, err := crypto.Sign(crypto.Keccak256(unsigned), key)
 			if err != nil {
-				t.Fatalf("sign: %v", err)
+				tb.Fatalf("sign: %v", err)
 			}
-			return withSignature(t, unsigned, signature)
+			return withSignature(tb, unsigned, signature)
 		},
 	}
 }
 
 // withSignature puts payload (EIP-1559) and signature together.
-func withSignature(t testing.TB, unsigned, signature []byte) []byte {
-	t.Helper()
+func withSignature(tb testing.TB, unsigned, signature []byte) []byte {
+	tb.Helper()
 	var p struct {
 		ChainID    *big.Int
 		Nonce      uint64
@@ -52,7 +52,7 @@ func withSignature(t testing.TB, unsigned, signature []byte) []byte {
 		AccessList types.AccessList
 	}
 	if err := rlp.DecodeBytes(unsigned[1:], &p); err != nil {
-		t.Fatalf("read payload: %v", err)
+		tb.Fatalf("read payload: %v", err)
 	}
 	raw, err := types.NewTx(&types.DynamicFeeTx{
 		ChainID: p.ChainID, Nonce: p.Nonce, GasTipCap: p.TipCap, GasFeeCap: p.FeeCap, Gas: p.Gas,
@@ -60,14 +60,14 @@ func withSignature(t testing.TB, unsigned, signature []byte) []byte {
 		R: new(big.Int).SetBytes(signature[:32]), S: new(big.Int).SetBytes(signature[32:64]), V: new(big.Int).SetBytes(signature[64:]),
 	}).MarshalBinary()
 	if err != nil {
-		t.Fatalf("encode signed transaction: %v", err)
+		tb.Fatalf("encode signed transaction: %v", err)
 	}
 	return raw
 }
 
 // Addresses implements chaintest.Harness. The valid ones are examples of
-// EIP-55; the derived ones belong to the mnemonic "test test test test test test
-// test test test test test junk" at m/44'/60'/0', known to every EVM tool.
+// EIP-55; the derived ones are the first accounts that every EVM development
+// tool offers by default.
 func (h *Anvil) Addresses() chaintest.AddressCases {
 	valid := map[string]string{}
 	for _, a := range []string{
@@ -100,5 +100,5 @@ func (h *Anvil) Addresses() chaintest.AddressCases {
 	}
 }
 
-// junkXPub is m/44'/60'/0' of the mnemonic above; it holds nothing anywhere.
+// junkXPub is m/44'/60'/0' of those tools' common mnemonic.
 const junkXPub = "xpub6Ce9NcJvTk36xtLSrJLZqE7wtgA5deCeYs7rSQtreh4cj6ByPtrg9sD7V2FNFLPnf8heNP3FGkeV9qwfzvZNSd54JoNXVsXFYSYwHsnJxqP"
