@@ -41,6 +41,15 @@ func mark(err error, kind string, o temporal.ApplicationErrorOptions) error {
 // IsRefused reports whether err came from Refused, on whichever side of the
 // workflow boundary.
 func IsRefused(err error) bool {
-	var app *temporal.ApplicationError
-	return errors.As(err, &app) && app.Type() == KindRefused
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.Type() == KindRefused
+}
+
+// Reason returns what an activity said when it failed, without the layers that
+// Temporal puts around it.
+func Reason(err error) string {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app.Message()
+	}
+	return err.Error()
 }

@@ -1,0 +1,57 @@
+// Package activities says once what an error of the domain means to Temporal:
+// wait, give up, or try again. The folders below hold the activities themselves,
+// thin translators from a workflow's words to the domain's; no rule lives here.
+package activities
+
+import (
+	"context"
+	"errors"
+
+	"strongroom/custody"
+	"strongroom/internal/temporalx"
+)
+
+// Classify marks err with its kind for the workflow. What passes by itself waits
+// without noise; what will be refused again is refused; everything else - a node
+// or a database that is down, anything unknown - is tried again.
+func Classify(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isOne(err, waiting()):
+		return temporalx.Wait(err)
+	case isOne(err, refusals()):
+		return temporalx.Refused(err)
+	}
+	return temporalx.Fault(err)
+}
+
+// Step is a domain call as an activity: its error is classified.
+func Step[I, O any](call func(context.Context, I) (O, error)) func(context.Context, I) (O, error) {
+	return func(ctx context.Context, in I) (O, error) {
+		out, err := call(ctx, in)
+		return out, Classify(err)
+	}
+}
+
+// waiting lists what passes without anybody doing anything about it.
+func waiting() []error {
+	return []error{custody.ErrChainHalted, custody.ErrHotWallet, custody.ErrSlots, custody.ErrConflict}
+}
+
+// refusals lists what gives the same answer however often it is asked.
+func refusals() []error {
+	return []error{
+		custody.ErrNotFound, custody.ErrIllegal, custody.ErrIdempotency, custody.ErrAsset, custody.ErrAmount,
+		custody.ErrDestination, custody.ErrInsufficient, custody.ErrLimit, custody.ErrFrozen,
+	}
+}
+
+func isOne(err error, of []error) bool {
+	for _, one := range of {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
