@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,10 +38,6 @@ func Migrations() pg.Source {
 	return pg.Source{Schema: Schema, FS: files}
 }
 
-// Attachment is work of ours inside the transaction that books. It MUST be safe to
-// run again after the transaction was undone.
-type Attachment = func(ctx context.Context, tx pgx.Tx) error
-
 // Ledger is what custody needs of the book.
 type Ledger interface {
 	// Open makes accounts that do not exist yet; the others stay as they are.
@@ -48,7 +45,7 @@ type Ledger interface {
 	// Post books tx and runs attach in the same database transaction. Where tx
 	// was booked before, attach does not run and Receipt.Repeated is set. Where
 	// attach fails, nothing is booked and its error is returned, wrapped.
-	Post(ctx context.Context, tx ledger.Transaction, attach ...Attachment) (ledger.Receipt, error)
+	Post(ctx context.Context, tx ledger.Transaction, attach ...ledger.Attachment) (ledger.Receipt, error)
 }
 
 // XPubs are the extended public keys of the house on one chain.
@@ -74,8 +71,9 @@ type Config struct {
 
 // Store is custody's memory. It is safe for concurrent use, by several processes too.
 type Store struct {
-	cfg  Config
-	pool *pgxpool.Pool
+	cfg    Config
+	pool   *pgxpool.Pool
+	opened sync.Map // asset code → true: its accounts exist
 }
 
 // New returns a Store on a migrated database.

@@ -70,7 +70,7 @@ CREATE TABLE custody.deposit (
   UNIQUE (chain, txid, idx)
 );
 CREATE INDEX deposit_of_customer ON custody.deposit (customer, id);
-CREATE INDEX deposit_open ON custody.deposit (chain, block_height) WHERE state IN ('seen', 'confirming', 'credited');
+CREATE INDEX deposit_open ON custody.deposit (chain) WHERE canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited');
 CREATE INDEX deposit_at ON custody.deposit (chain, block_height) WHERE canonical;
 CREATE INDEX deposit_gone ON custody.deposit (chain) WHERE NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable');
 CREATE INDEX deposit_collectable ON custody.deposit (chain, address) WHERE collected_by IS NULL AND state = 'withdrawable';
@@ -92,6 +92,7 @@ CREATE TABLE custody.withdrawal (
   updated_at   timestamptz NOT NULL
 );
 CREATE INDEX withdrawal_of_customer ON custody.withdrawal (customer, id);
+CREATE INDEX withdrawal_open ON custody.withdrawal (chain) WHERE state IN ('reserved', 'signed', 'broadcast', 'unknown', 'confirming', 'reorged', 'stuck', 'replaced', 'final');
 CREATE INDEX withdrawal_of_day ON custody.withdrawal (customer, asset, created_at);
 
 -- Movements of the house itself: collections and gas top-ups.
@@ -197,6 +198,7 @@ CREATE TABLE custody.limit_use (
   customer text NOT NULL, asset text NOT NULL, subject text NOT NULL,
   amount   numeric(78,0) NOT NULL,
   at       timestamptz NOT NULL,
+  released boolean NOT NULL DEFAULT false,         -- ended unpaid: counts no longer
   PRIMARY KEY (subject)
 );
 CREATE INDEX limit_use_window ON custody.limit_use (customer, asset, at);
@@ -213,6 +215,7 @@ CREATE TABLE custody.frozen (
 CREATE TABLE custody.debt (
   customer text NOT NULL, asset text NOT NULL,
   amount   numeric(78,0) NOT NULL CHECK (amount >= 0),
+  version  bigint NOT NULL DEFAULT 1,
   PRIMARY KEY (customer, asset)
 );
 

@@ -1,0 +1,184 @@
+package custodydb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"strongroom/chainadapters"
+	"strongroom/custody"
+	"strongroom/money"
+)
+
+// Cover is what the chain says that a sender on an account chain has.
+type Cover struct {
+	Asset  money.Units // of the intent's asset
+	Native money.Units // for fees; the same where the asset is native
+	Height uint64      // the block whose state was asked
+}
+
+// AccountReservation asks for a slot on an account chain.
+type AccountReservation struct {
+	From        chainadapters.Slot // sender; the nonce is ours to choose
+	First       uint64             // chain's count for a sender that was never used
+	Fee         chainadapters.Fee
+	Cover       Cover
+	Outstanding int // most slots of the sender that may be open
+}
+
+// ReserveSlot gives an approved intent its nonce, stores the plan of its first
+// attempt and moves it to reserved, in one transaction. It returns
+// custody.ErrSlots, ErrHotWallet or ErrKeyHalted where it must wait, the reasons
+// of screening where it must not be paid, and custody.ErrConflict where the row
+// moved meanwhile.
+func (s *Store) ReserveSlot(ctx context.Context, r *IntentRow, q AccountReservation) error {
+	native, err := s.nativeOf(r.Chain, r.Asset)
+	if err != nil {
+		return err
+	}
+	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
+		none := PlannedAttempt{}
+		key, err := lockSender(ctx, tx, r.Chain, q.From.From, q.First)
+		if err != nil {
+			return none, err
+		}
+		// Summed before this intent is among them.
+		others, err := key.promised(ctx, tx, r.Asset, native, q.Cover.Height)
+		if err != nil {
+			return none, err
+		}
+		slot := q.From
+		if slot.Nonce, err = key.takeSlot(ctx, tx, r.ID, q.Outstanding); err != nil {
+			return none, err
+		}
+		attempt, err := s.plan(r, chainadapters.Plan{Slot: &slot, Fee: q.Fee})
+		if err != nil {
+			return none, err
+		}
+		return attempt, covered(q.Cover, others, r.Amount, attempt.MaxFee, native == r.Asset)
+	})
+}
+
+// covered returns custody.ErrHotWallet where the sender cannot pay amount and fee
+// on top of what it has promised.
+func covered(have Cover, others promise, amount, fee money.Units, isNative bool) error {
+	needAsset, err := money.Sum(others.asset, amount)
+	if err != nil {
+		return fmt.Errorf("sum what is needed: %w", err)
+	}
+	needNative, err := money.Sum(others.native, others.fees, fee)
+	if err == nil && isNative {
+		needNative, err = needNative.Add(amount)
+	}
+	if err != nil {
+		return fmt.Errorf("sum what is needed: %w", err)
+	}
+	if have.Asset.Less(needAsset) {
+		return fmt.Errorf("%w: it has %s, %s are needed", custody.ErrHotWallet, have.Asset, needAsset)
+	}
+	if have.Native.Less(needNative) {
+		return fmt.Errorf("%w: it has %s of the native asset, %s are needed with fees", custody.ErrHotWallet, have.Native, needNative)
+	}
+	return nil
+}
+
+// ReserveCoins is ReserveSlot on a chain of coins. A withdrawal takes free coins
+// of the hot wallet; a collection has its coins since it was planned.
+func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapters.Fee) error {
+	adapter, ok := s.cfg.Adapters[r.Chain]
+	if !ok {
+		return fmt.Errorf("chain %s is not served: %w", r.Chain, custody.ErrAsset)
+	}
+	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
+		none := PlannedAttempt{}
+		plan := chainadapters.Plan{Payments: s.payments(r), Fee: fee}
+		if r.Kind == custody.IntentCollect {
+			coins, err := coinsOf(ctx, tx, r.ID)
+			if err != nil {
+				return none, err
+			}
+			plan.Coins = coins
+			return s.plan(r, plan)
+		}
+		free, err := lockHotCoins(ctx, tx, r.Chain)
+		if err != nil {
+			return none, err
+		}
+		if plan.Coins, err = adapter.SelectCoins(free, plan.Payments, fee); err != nil {
+			return none, hotWallet(err)
+		}
+		if err := lockCoins(ctx, tx, r.Chain, r.ID, plan.Coins); err != nil {
+			return none, err
+		}
+		change, err := s.NewChange(ctx, tx, r.Chain)
+		if err != nil {
+			return none, err
+		}
+		plan.ChangeTo, plan.ChangePath = change.Address, change.Path
+		return s.plan(r, plan)
+	})
+}
+
+// reserve runs work and what every reservation needs in one transaction.
+func (s *Store) reserve(ctx context.Context, r *IntentRow, work func(pgx.Tx) (PlannedAttempt, error)) error {
+	moved := *r
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.stillPayable(ctx, tx, moved); err != nil {
+			return err
+		}
+		// The row is moved first: of two that reserve one intent, one waits here
+		// and finds itself beaten.
+		if err := s.Apply(ctx, tx, &moved, custody.EventReserve, custody.WithdrawalFacts{}, ""); err != nil {
+			return err
+		}
+		attempt, err := work(tx)
+		if err != nil {
+			return err
+		}
+		return s.putPlan(ctx, tx, r.ID, attempt)
+	})
+	if err == nil {
+		*r = moved
+	}
+	return err
+}
+
+// stillPayable screens a withdrawal once more: much may have happened since.
+func (s *Store) stillPayable(ctx context.Context, q queryer, r IntentRow) error {
+	if r.Kind != custody.IntentWithdrawal {
+		return nil
+	}
+	return s.screen(ctx, q, custody.Withdrawal{ID: r.ID, Customer: r.Customer, Chain: r.Chain, To: r.To})
+}
+
+// Screen returns why a withdrawal must not be paid: custody.ErrDestination or
+// custody.ErrFrozen; nil where nothing is known against it.
+func (s *Store) Screen(ctx context.Context, r IntentRow) error { return s.stillPayable(ctx, s.pool, r) }
+
+func (s *Store) payments(r *IntentRow) []chainadapters.Payment {
+	return []chainadapters.Payment{{To: r.To, Contract: r.Contract, Amount: r.Amount}}
+}
+
+// plan completes a plan and lets the adapter say what it may cost.
+func (s *Store) plan(r *IntentRow, plan chainadapters.Plan) (PlannedAttempt, error) {
+	adapter, ok := s.cfg.Adapters[r.Chain]
+	if !ok {
+		return PlannedAttempt{}, fmt.Errorf("chain %s is not served: %w", r.Chain, custody.ErrAsset)
+	}
+	plan.Payments = s.payments(r)
+	unsigned, err := adapter.Build(plan)
+	if err != nil {
+		return PlannedAttempt{}, fmt.Errorf("build %s: %w", r.ID, hotWallet(err))
+	}
+	return PlannedAttempt{Number: 1, Plan: plan, MaxFee: unsigned.MaxFee}, nil
+}
+
+// hotWallet names an adapter's lack of coins in custody's words.
+func hotWallet(err error) error {
+	if errors.Is(err, chainadapters.ErrFunds) {
+		return fmt.Errorf("%w: %w", custody.ErrHotWallet, err)
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+
+	"strongroom/chainadapters"
+	"strongroom/custody"
+	"strongroom/custody/custodydb"
+)
+
+// sighting is what node and watcher know of all transactions of an intent.
+type sighting struct {
+	attempts []custodydb.Sent
+	// mined is the attempt that node or watcher see in a block; nil for none.
+	mined *custodydb.Sent
+	// byNode and byUs tell who sees it there.
+	byNode, byUs bool
+	pooled       bool // the node has one of them waiting
+	facts        custody.WithdrawalFacts
+}
+
+// Observe asks the node about every transaction that was ever signed for the
+// intent and moves it accordingly: towards final, back after a reorganisation, to
+// stuck, or it sends the same bytes once more where they are nowhere. A payment
+// that failed on chain for good is released and its fee booked.
+func (d *Desk) Observe(ctx context.Context, id string) (custody.Progress, error) {
+	return d.walk(ctx, id, d.observe)
+}
+
+func (d *Desk) observe(ctx context.Context, r *custodydb.IntentRow) error {
+	switch r.State { //nolint:exhaustive // nothing of the others is on its way
+	case custody.WithdrawalBroadcast, custody.WithdrawalUnknown, custody.WithdrawalConfirming, custody.WithdrawalReorged,
+		custody.WithdrawalStuck, custody.WithdrawalSigned, custody.WithdrawalReplaced, custody.WithdrawalFinal:
+	default:
+		return nil
+	}
+	adapter, status, err := d.chain(ctx, r.Chain)
+	if err != nil {
+		return err
+	}
+	s, err := d.look(ctx, adapter, status.Cursor, r)
+	if err != nil {
+		return err
+	}
+	if s.mined != nil {
+		return d.mined(ctx, r, s)
+	}
+	return d.unmined(ctx, adapter, r, s)
+}
+
+// look compares the node's answers with what the watcher has taken in.
+func (d *Desk) look(ctx context.Context, adapter chainadapters.Adapter, cursor chainadapters.Ref, r *custodydb.IntentRow) (sighting, error) {
+	s := sighting{facts: sentFacts()}
+	asset, err := d.asset(r)
+	if err != nil {
+		return s, err
+	}
+	if s.attempts, err = d.cfg.Store.Attempts(ctx, r.ID); err != nil {
+		return s, fmt.Errorf("read transactions: %w", err)
+	}
+	txids := make([]string, len(s.attempts))
+	for i, a := range s.attempts {
+		txids[i] = a.TxID
+	}
+	statuses, err := adapter.Statuses(ctx, txids)
+	if err != nil {
+		return s, fmt.Errorf("ask node: %w", err)
+	}
+	if len(statuses) != len(txids) {
+		return s, fmt.Errorf("ask node: %d answers for %d transactions: %w", len(statuses), len(txids), chainadapters.ErrIncomplete)
+	}
+	s.facts.FinalDepth = asset.FinalDepth
+	for i := range s.attempts {
+		s.add(&s.attempts[i], statuses[i], cursor)
+	}
+	return s, nil
+}
+
+// add takes one attempt into the picture. At most one of them can be in the
+// node's chain, and at most one in ours; where they differ, they do not agree.
+func (s *sighting) add(a *custodydb.Sent, status chainadapters.TxStatus, cursor chainadapters.Ref) {
+	there := status.State == chainadapters.Mined
+	s.pooled = s.pooled || status.State == chainadapters.Pooled
+	s.byNode = s.byNode || there
+	s.byUs = s.byUs || a.Mined
+	if !there && !a.Mined {
+		return
+	}
+	if s.mined == nil || a.Mined {
+		s.mined = a
+	}
+	if there && a.Mined && status.Block == a.Block && status.Success == a.Success {
+		s.facts.Agreed, s.facts.Success, s.facts.Pays = true, a.Success, true
+		s.facts.Depth = custody.Confirmations(a.Block.Height, cursor.Height)
+	}
+}
+
+// mined handles an intent one of whose transactions is in a block, by the node's
+// word or by ours.
+func (d *Desk) mined(ctx context.Context, r *custodydb.IntentRow, s sighting) error {
+	if r.State == custody.WithdrawalFinal {
+		return nil // Settle reads it all again
+	}
+	if r.State != custody.WithdrawalConfirming {
+		if err := d.move(ctx, r, custody.EventMine, s.facts, ""); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !s.byNode:
+		return d.note(ctx, r, "the node does not see its block any more")
+	case !s.facts.Agreed:
+		return nil // the watcher is not there yet, or will rewind
+	case s.facts.Depth < s.facts.FinalDepth:
+		return d.note(ctx, r, "")
+	case !s.facts.Success:
+		return d.revert(ctx, r, s)
+	}
+	return d.move(ctx, r, custody.EventFinalise, s.facts, "")
+}
+
+// unmined handles an intent none of whose transactions is in a block.
+func (d *Desk) unmined(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, s sighting) error {
+	switch r.State { //nolint:exhaustive // observe lets no others in
+	case custody.WithdrawalConfirming, custody.WithdrawalFinal:
+		if err := d.move(ctx, r, custody.EventReorg, s.facts, "its block left the chain"); err != nil {
+			return err
+		}
+	case custody.WithdrawalSigned, custody.WithdrawalReplaced:
+		if !s.pooled {
+			return nil // Send's turn
+		}
+	}
+	if !s.pooled {
+		return d.sendNewest(ctx, adapter, r, s.attempts)
+	}
+	if err := d.keyUsable(ctx, r); err != nil {
+		return err
+	}
+	if r.State != custody.WithdrawalBroadcast && r.State != custody.WithdrawalStuck {
+		if err := d.move(ctx, r, custody.EventSent, s.facts, ""); err != nil {
+			return err
+		}
+	}
+	if r.State == custody.WithdrawalBroadcast && d.cfg.Clock().Sub(r.Updated) > d.cfg.StuckAfter {
+		return d.move(ctx, r, custody.EventStall, s.facts, "waits in the node's pool for more than "+d.cfg.StuckAfter.String())
+	}
+	return nil
+}

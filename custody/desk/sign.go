@@ -1,0 +1,125 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"strongroom/chainadapters"
+	"strongroom/custody"
+	"strongroom/custody/custodydb"
+)
+
+// ErrForgery reports a signed transaction that is not what was planned. It is
+// never stored and never sent.
+var ErrForgery = errors.New("signed transaction is not the planned one")
+
+// Sign has the stored plan of a reserved intent signed, reads the result itself,
+// and stores it. Asked again after a crash, the signer is asked for the same bytes
+// and gives the same signature.
+func (d *Desk) Sign(ctx context.Context, id string) (custody.Progress, error) {
+	return d.walk(ctx, id, d.sign)
+}
+
+func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
+	if r.State != custody.WithdrawalReserved {
+		return nil
+	}
+	adapter, ok := d.cfg.Adapters[r.Chain]
+	if !ok {
+		return fmt.Errorf("chain %s is not served: %w", r.Chain, custody.ErrChainHalted)
+	}
+	attempt, err := d.cfg.Store.Plan(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	unsigned, err := adapter.Build(attempt.Plan)
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	req := SignRequest{Intent: r.Intent, Attempt: attempt.Number, Plan: attempt.Plan, Unsigned: unsigned, MaxFee: attempt.MaxFee}
+	if r.Kind != custody.IntentWithdrawal {
+		to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)
+		if err != nil {
+			return fmt.Errorf("find key of destination: %w", err)
+		}
+		req.ToPath = &to.Path
+	}
+	signature, err := d.cfg.Signer.Sign(ctx, req)
+	if err != nil {
+		return fmt.Errorf("ask signer: %w", err)
+	}
+	if err := verify(adapter, attempt.Plan, unsigned, signature); err != nil {
+		return err
+	}
+	err = d.cfg.Store.PutSigned(ctx, r, custody.Attempt{
+		Intent: r.ID, Kind: r.Kind, Chain: r.Chain, Number: attempt.Number,
+		TxID: signature.TxID, Raw: signature.Raw, Plan: attempt.Plan, MaxFee: attempt.MaxFee,
+	})
+	if err != nil {
+		return fmt.Errorf("store signed transaction: %w", err)
+	}
+	return nil
+}
+
+// verify reads what came back from the signer and compares it with the plan field
+// by field: the signer is trusted with keys, not with our books.
+func verify(adapter chainadapters.Adapter, plan chainadapters.Plan, unsigned chainadapters.Unsigned, s Signature) error {
+	signed, err := adapter.Decode(s.Raw)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrForgery, err)
+	}
+	if signed.TxID != s.TxID {
+		return fmt.Errorf("%w: it is %s, called %s", ErrForgery, signed.TxID, s.TxID)
+	}
+	want := slices.Clone(plan.Payments)
+	if !unsigned.Change.IsZero() {
+		want = append(want, chainadapters.Payment{To: plan.ChangeTo, Amount: unsigned.Change})
+	}
+	if !samePayments(want, signed.Payments) {
+		return fmt.Errorf("%w: it pays otherwise", ErrForgery)
+	}
+	if !sameSpends(plan, signed.Spends) {
+		return fmt.Errorf("%w: it spends otherwise", ErrForgery)
+	}
+	return nil
+}
+
+// samePayments compares as sets with counts: the order of outputs is the adapter's.
+func samePayments(want, got []chainadapters.Payment) bool {
+	if len(want) != len(got) {
+		return false
+	}
+	left := make(map[chainadapters.Payment]int, len(want))
+	for _, p := range want {
+		left[p]++
+	}
+	for _, p := range got {
+		if left[p] == 0 {
+			return false
+		}
+		left[p]--
+	}
+	return true
+}
+
+func sameSpends(plan chainadapters.Plan, got []chainadapters.Spend) bool {
+	if plan.Slot != nil {
+		return len(got) == 1 && got[0].From == plan.Slot.From && got[0].Nonce == plan.Slot.Nonce
+	}
+	if len(got) != len(plan.Coins) {
+		return false
+	}
+	left := make(map[chainadapters.Outpoint]bool, len(got))
+	for _, c := range plan.Coins {
+		left[c.Outpoint] = true
+	}
+	for _, s := range got {
+		if !left[s.Outpoint] {
+			return false
+		}
+		delete(left, s.Outpoint)
+	}
+	return true
+}
