@@ -22,8 +22,10 @@ var ErrKey = errors.New("not an extended public key of this network")
 
 // Params tells one network from another.
 type Params struct {
-	// Name is what the node calls it in getblockchaininfo's "chain".
+	// Name is what Bitcoin Core calls it in getblockchaininfo's "chain".
 	Name string
+	// Alias is what btcd calls it, where that differs.
+	Alias string
 	// HRP is the human-readable part of segregated witness addresses (BIP 173).
 	HRP string
 	// PubKeyHashID and ScriptHashIDs are version bytes of base58check
@@ -41,10 +43,11 @@ type Params struct {
 	Genesis string
 }
 
-// ByName returns the parameters of a network, and whether it is known.
+// ByName returns the parameters of a network, by name or alias, and whether it
+// is known.
 func ByName(name string) (Params, bool) {
 	for _, p := range table() {
-		if p.Name == name {
+		if p.Name == name || (p.Alias != "" && p.Alias == name) {
 			return p, true
 		}
 	}
@@ -58,21 +61,21 @@ func table() []Params {
 		HDPublicID: [4]byte{0x04, 0x35, 0x87, 0xcf}, HDPrivateID: [4]byte{0x04, 0x35, 0x83, 0x94},
 	}
 	main := Params{
-		Name: "main", HRP: "bc", PubKeyHashID: 0x00, ScriptHashIDs: []byte{0x05}, CoinType: 0,
+		Name: "main", Alias: "mainnet", HRP: "bc", PubKeyHashID: 0x00, ScriptHashIDs: []byte{0x05}, CoinType: 0,
 		HDPublicID: [4]byte{0x04, 0x88, 0xb2, 0x1e}, HDPrivateID: [4]byte{0x04, 0x88, 0xad, 0xe4},
 		Genesis: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
 	}
 	return []Params{
 		main,
-		test.as("test", "tb", "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"),
-		test.as("testnet4", "tb", "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043"),
-		test.as("signet", "tb", "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6"),
-		test.as("regtest", "bcrt", "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"),
+		test.as("test", "testnet3", "tb", "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"),
+		test.as("testnet4", "", "tb", "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043"),
+		test.as("signet", "", "tb", "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6"),
+		test.as("regtest", "", "bcrt", "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"),
 	}
 }
 
-func (p Params) as(name, hrp, genesis string) Params {
-	p.Name, p.HRP, p.Genesis = name, hrp, genesis
+func (p Params) as(name, alias, hrp, genesis string) Params {
+	p.Name, p.Alias, p.HRP, p.Genesis = name, alias, hrp, genesis
 	return p
 }
 
