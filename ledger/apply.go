@@ -8,9 +8,10 @@ import (
 	"strongroom/money"
 )
 
-// apply books tx at the time now, or changes nothing and tells why. Accounts and
-// pending transfers that tx names have been loaded before; one that is missing
-// does not exist. Legs are judged in order: each sees the ones before it.
+// apply books tx at the time now, or changes nothing and tells why. The ids of
+// its legs are new. Accounts and pending transfers that tx names have been loaded
+// before; one that is missing does not exist. Legs are judged in order: each sees
+// the ones before it.
 func (b *book) apply(tx *Transaction, hash [sha256.Size]byte, now time.Time) error {
 	m := b.mark()
 	first := b.seq + 1
@@ -31,9 +32,6 @@ func (b *book) apply(tx *Transaction, hash [sha256.Size]byte, now time.Time) err
 }
 
 func (b *book) applyLeg(leg *Transfer, first int64, now time.Time) error {
-	if _, used := b.ids[leg.ID]; used {
-		return fmt.Errorf("transfer id: %w", ErrConflict)
-	}
 	r := row{seq: b.seq + 1, batch: b.batch, transaction: first, id: leg.ID, kind: leg.Kind}
 	var err error
 	switch leg.Kind {

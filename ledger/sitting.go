@@ -69,7 +69,7 @@ func (s *sitting) judgeOne(ctx context.Context, r *request, probed bool) error {
 		r.repeat(found)
 		return nil
 	}
-	if id, used := s.usedTransfer(r); used {
+	if id, used := s.usedTransfer(r, s.known.transfers); used {
 		r.err = fmt.Errorf("transfer id %q: %w", id, ErrConflict)
 		return nil
 	}
@@ -84,13 +84,15 @@ func (s *sitting) judgeOne(ctx context.Context, r *request, probed bool) error {
 	return s.attach(ctx, r, m)
 }
 
-func (s *sitting) usedTransfer(r *request) (TransferID, bool) {
-	if len(s.known.transfers) == 0 {
-		return "", false
-	}
+// usedTransfer finds a leg whose id another transaction has used.
+func (s *sitting) usedTransfer(r *request, found map[TransferID]struct{}) (TransferID, bool) {
 	for i := range r.tx.Legs {
-		if _, used := s.known.transfers[r.tx.Legs[i].ID]; used {
-			return r.tx.Legs[i].ID, true
+		id := r.tx.Legs[i].ID
+		if _, used := s.book.ids[id]; used {
+			return id, true
+		}
+		if _, used := found[id]; used {
+			return id, true
 		}
 	}
 	return "", false
@@ -165,6 +167,8 @@ func (s *sitting) settleDoubts(ctx context.Context) error {
 	for _, r := range s.doubtful {
 		if before, ok := found.transactions[r.tx.ID]; ok {
 			r.repeat(before)
+		} else if id, used := s.usedTransfer(r, found.transfers); used {
+			r.err = fmt.Errorf("transfer id %q: %w", id, ErrConflict)
 		}
 	}
 	return nil

@@ -1,0 +1,119 @@
+package ledgerbench
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/internal/id"
+	"strongroom/ledger"
+	"strongroom/money"
+)
+
+const (
+	benchAsset = "BTC"
+	vault      = ledger.AccountID("custody/bench/BTC/hot")
+	// funds is what each account starts with; the hot one starts with a billion
+	// times as much.
+	funds       = 1_000_000
+	legsPerFund = 200
+	openAtOnce  = 50_000
+	closeWithin = 30 * time.Second
+)
+
+func newID() string { return id.New("trf") }
+
+// group books through the ledger.
+type group struct {
+	ledger *ledger.Ledger
+	names  []ledger.AccountID
+}
+
+func newGroup(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*group, error) {
+	l, err := ledger.New(ledger.Config{Pool: pool, Clock: cfg.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	g := &group{ledger: l, names: make([]ledger.AccountID, cfg.Accounts)}
+	if err := g.fill(ctx, cfg); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// fill opens the accounts and funds each of them out of one vault.
+func (g *group) fill(ctx context.Context, cfg Config) error {
+	attestation := ledger.Attestation{Asset: benchAsset, Source: "bench", Amount: money.FromUint64(1 << 62), Evidence: "none"}
+	if err := g.ledger.Attest(ctx, attestation); err != nil {
+		return fmt.Errorf("attest: %w", err)
+	}
+	if err := g.ledger.Open(ctx, ledger.Account{ID: vault, Asset: benchAsset, Class: ledger.Asset}); err != nil {
+		return fmt.Errorf("open vault: %w", err)
+	}
+	begun := cfg.Clock()
+	for from := 0; from < cfg.Accounts; from += openAtOnce {
+		accounts := make([]ledger.Account, 0, openAtOnce)
+		for n := from; n < min(from+openAtOnce, cfg.Accounts); n++ {
+			g.names[n] = ledger.AccountID(fmt.Sprintf("customer/cus_%032x/BTC/funding", uint64(n)*0x9e3779b97f4a7c15))
+			accounts = append(accounts, ledger.Account{ID: g.names[n], Asset: benchAsset, Class: ledger.Liability})
+		}
+		if err := g.ledger.Open(ctx, accounts...); err != nil {
+			return fmt.Errorf("open accounts: %w", err)
+		}
+	}
+	cfg.Progress(fmt.Sprintf("opened %d accounts in %s", cfg.Accounts, cfg.Clock().Sub(begun).Round(time.Millisecond)))
+	begun = cfg.Clock()
+	for from := 0; from < cfg.Accounts; from += legsPerFund {
+		tx := ledger.Transaction{ID: newID()}
+		for n := from; n < min(from+legsPerFund, cfg.Accounts); n++ {
+			tx.Legs = append(tx.Legs, ledger.Transfer{
+				ID: ledger.TransferID(newID()), Kind: ledger.Single, Debit: vault, Credit: g.names[n], Amount: initial(n),
+			})
+		}
+		if _, err := g.ledger.Post(ctx, tx); err != nil {
+			return fmt.Errorf("fund accounts: %w", err)
+		}
+	}
+	cfg.Progress(fmt.Sprintf("funded them in %s", cfg.Clock().Sub(begun).Round(time.Millisecond)))
+	return nil
+}
+
+func initial(n int) money.Units {
+	if n == 0 {
+		return money.FromUint64(funds * 1_000_000_000)
+	}
+	return money.FromUint64(funds)
+}
+
+func (g *group) book(ctx context.Context, name string, from, to int) error {
+	_, err := g.ledger.Post(ctx, ledger.Transaction{ID: name, Legs: []ledger.Transfer{{
+		ID: ledger.TransferID(name), Kind: ledger.Single, Debit: g.names[from], Credit: g.names[to], Amount: money.FromUint64(1),
+	}}})
+	if err != nil {
+		return fmt.Errorf("book: %w", err)
+	}
+	return nil
+}
+
+func (g *group) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	_ = g.ledger.Close(ctx) // the figures are taken; the database is thrown away
+}
+
+// withConnections sets the pool's size in a database url.
+func withConnections(address string, n int) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return address // opening it will say what is wrong
+	}
+	query := parsed.Query()
+	query.Set("pool_max_conns", strconv.Itoa(n))
+	parsed.RawQuery = query.Encode()
+	return parsed.String()
+}

@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"context"
+	"time"
+)
+
+// PureBook drives the pure book as a committer would, without a database.
+type PureBook struct {
+	book  *book
+	known known
+}
+
+// NewPureBook returns a book with the given accounts.
+func NewPureBook(accounts []Account) *PureBook {
+	p := &PureBook{book: newBook(1 << 20), known: known{transactions: map[string]receipt{}, transfers: map[TransferID]struct{}{}}}
+	p.book.forget()
+	p.book.begin(head{batch: nothingConfirmed})
+	for i, a := range accounts {
+		p.book.accounts.put(a.ID, &account{
+			no: int64(i + 1), id: a.ID, asset: a.Asset, class: a.Class, overdraw: a.MayOverdraw, max: a.Max, custody: isCustody(a.ID, a.Class),
+		})
+	}
+	return p
+}
+
+// NextBatch confirms what was booked and begins another batch.
+func (p *PureBook) NextBatch() {
+	for id := range p.book.ids {
+		p.known.transfers[id] = struct{}{}
+	}
+	after := head{batch: p.book.batch, seq: p.book.seq}
+	p.book.confirm(after)
+	p.book.begin(after)
+}
+
+// Post judges tx and reports whether it was booked before.
+func (p *PureBook) Post(tx Transaction, now time.Time) (bool, error) {
+	if err := tx.validate(); err != nil {
+		return false, err
+	}
+	r := &request{tx: tx, hash: tx.requestHash()}
+	s := sitting{book: p.book, now: now, known: p.known}
+	if err := s.judgeOne(context.Background(), r, true); err != nil {
+		return false, err
+	}
+	return r.receipt.Repeated, r.err
+}
+
+// Attest judges an attestation.
+func (p *PureBook) Attest(a Attestation) error { return p.book.attest(&a) }
+
+// Balance returns the state of an account.
+func (p *PureBook) Balance(id AccountID) Balance {
+	a, _ := p.book.accounts.find(id)
+	return Balance{
+		Account: id, Asset: a.asset, Class: a.class, Version: uint64(a.state.version),
+		DebitsPosted: a.state.debits, CreditsPosted: a.state.credits, DebitsPending: a.state.debitsHeld, CreditsPending: a.state.creditsAhead,
+	}
+}
+
+// Position returns the state of an asset.
+func (p *PureBook) Position(asset string) Position {
+	t := p.book.position(asset).total
+	return Position{Asset: asset, Liabilities: t.liabilities(), Attested: t.attested, Outflows: uint64(t.outflows)}
+}
