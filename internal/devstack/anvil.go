@@ -32,7 +32,7 @@ type AnvilConfig struct {
 const (
 	AnvilChainID  = 31337
 	AnvilMnemonic = "test test test test test test test test test test test junk" //nolint:dupword // the well-known phrase
-	maxStateBytes = 4 << 30 // of an unpacked state dump
+	maxStateBytes = 4 << 30                                                       // of an unpacked state dump
 )
 
 // Anvil is a running node.

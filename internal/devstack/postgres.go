@@ -79,7 +79,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 
 // Spec initialises the cluster where needed and describes its server.
 func (c PostgresConfig) Spec(ctx context.Context) (Spec, error) {
-	owner, err := postgresOwner()
+	owner, err := PostgresOwner()
 	if err != nil {
 		return Spec{}, err
 	}
@@ -227,9 +227,9 @@ func passwordPipe(password string, owner *syscall.Credential) (*os.File, error) 
 	return read, nil
 }
 
-// postgresOwner returns whom to become: nil where this process is not root, for
+// PostgresOwner returns whom PostgreSQL runs as: nil where this process is not root, for
 // PostgreSQL refuses to run as root.
-func postgresOwner() (*syscall.Credential, error) {
+func PostgresOwner() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // nil means: stay who we are
 	}

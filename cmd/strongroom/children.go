@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"strongroom/internal/devstack/stack"
+)
+
+// children are the platform's own processes, in the order of their start.
+func children(at stack.Ports) []stack.Child {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	signer := filepath.Join(filepath.Dir(self), "signer")
+	return []stack.Child{
+		{
+			Name: "signer", Command: []string{signer, "serve"}, Endpoint: at.Signer,
+			ReadyURL: "http://" + at.SignerMetrics + "/healthz",
+			// The passphrase is random and as long as the key: stretching it adds
+			// nothing but a slow start.
+			Env: map[string]string{"STRONGROOM_SIGNER_WORK_FACTOR": "10"},
+		},
+	}
+}
+
+// farewell says where everything is.
+func farewell(e *env, s *stack.Stack) {
+	status := s.Status()
+	e.printf(`
+API           %s   (documentation: %s)
+Temporal UI   %s   (read-only, no login)
+Everything listens on loopback. State, secrets and logs: %s
+
+Try, in another terminal:
+  strongroom status
+  strongroom logs -f worker
+  strongroom check
+Ctrl-C stops everything; nothing is lost.
+
+`, status.URLs["api"], status.URLs["docs"], status.URLs["temporal-ui"], status.Dir)
+}
+
+// tour shows the platform at work.
+func tour(*env, *stack.Stack) error { return nil }

@@ -1,0 +1,159 @@
+package miner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"strongroom/internal/devstack"
+)
+
+// Bitcoin mines btcd and plays the peer that gives it back the blocks that it
+// lost: btcd flushes seldom, and a kill costs it all since.
+type Bitcoin struct {
+	RPC devstack.RPC
+	Log *BlockLog
+}
+
+var _ Chain = (*Bitcoin)(nil)
+
+// maxWalk bounds how many blocks Save goes back to find one that it knows.
+const maxWalk = 1_000_000
+
+// Pool counts the transactions in the node's pool.
+func (c *Bitcoin) Pool(ctx context.Context) (int, error) {
+	var info struct{ Size int }
+	if err := c.RPC.Call(ctx, &info, "getmempoolinfo"); err != nil {
+		return 0, fmt.Errorf("ask for the pool: %w", err)
+	}
+	return info.Size, nil
+}
+
+// ErrBehind reports a node that lacks logged blocks: mining on it would fork the
+// chain. Restore is on its way.
+var ErrBehind = errors.New("node has not got its blocks back yet")
+
+// Mine makes one block, on a node that has all blocks of the log.
+func (c *Bitcoin) Mine(ctx context.Context) (int, error) {
+	if newest := c.Log.Newest(); newest != "" {
+		there, err := c.has(ctx, newest)
+		if err != nil {
+			return 0, err
+		}
+		if !there {
+			return 0, ErrBehind
+		}
+	}
+	var hashes []string
+	if err := c.RPC.Call(ctx, &hashes, "generate", 1); err != nil {
+		return 0, fmt.Errorf("ask for a block: %w", err)
+	}
+	if len(hashes) != 1 {
+		return 0, fmt.Errorf("asked for one block, the node made %d", len(hashes))
+	}
+	var block struct{ Tx []string }
+	if err := c.RPC.Call(ctx, &block, "getblock", hashes[0], 1); err != nil {
+		return 0, fmt.Errorf("ask for block %s: %w", hashes[0], err)
+	}
+	return len(block.Tx) - 1, nil // without the coinbase
+}
+
+// Save appends the blocks of the node's chain that the log lacks, oldest first,
+// whoever mined them.
+func (c *Bitcoin) Save(ctx context.Context) error {
+	var hash string
+	if err := c.RPC.Call(ctx, &hash, "getbestblockhash"); err != nil {
+		return fmt.Errorf("ask for the head: %w", err)
+	}
+	var missing []string
+	for range maxWalk {
+		if hash == devstack.RegtestGenesis || c.Log.Has(hash) {
+			break
+		}
+		missing = append(missing, hash)
+		var header struct{ PreviousBlockHash string }
+		if err := c.RPC.Call(ctx, &header, "getblockheader", hash, true); err != nil {
+			return fmt.Errorf("ask for header %s: %w", hash, err)
+		}
+		hash = header.PreviousBlockHash
+	}
+	for i := len(missing) - 1; i >= 0; i-- {
+		var raw string
+		if err := c.RPC.Call(ctx, &raw, "getblock", missing[i], 0); err != nil {
+			return fmt.Errorf("ask for block %s: %w", missing[i], err)
+		}
+		if err := c.Log.Append(missing[i], raw); err != nil {
+			return err
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return c.Log.Sync()
+}
+
+// Restore gives the node every logged block that it lacks, in the order in
+// which they were mined.
+func (c *Bitcoin) Restore(ctx context.Context) error {
+	blocks := c.Log.Blocks()
+	// What the node kept is a prefix of what was mined: skip it in big steps.
+	from, err := c.known(ctx, blocks)
+	if err != nil {
+		return err
+	}
+	for _, hash := range blocks[from:] {
+		raw, err := c.Log.Raw(hash)
+		if err != nil {
+			return err
+		}
+		var refused *string
+		if err := c.RPC.Call(ctx, &refused, "submitblock", raw); err != nil && !isDuplicate(err) {
+			return fmt.Errorf("give block %s back: %w", hash, err)
+		}
+		if refused != nil && *refused != "" && *refused != "duplicate" {
+			there, err := c.has(ctx, hash)
+			if err != nil || !there {
+				return errors.Join(fmt.Errorf("node refuses its own block %s: %s", hash, *refused), err)
+			}
+		}
+	}
+	return nil
+}
+
+// known returns how many of the first blocks the node has, by bisection.
+func (c *Bitcoin) known(ctx context.Context, blocks []string) (int, error) {
+	low, high := 0, len(blocks)
+	for low < high {
+		middle := (low + high) / 2
+		there, err := c.has(ctx, blocks[middle])
+		if err != nil {
+			return 0, err
+		}
+		if there {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+func (c *Bitcoin) has(ctx context.Context, hash string) (bool, error) {
+	err := c.RPC.Call(ctx, nil, "getblockheader", hash, true)
+	var refusal *devstack.RPCError
+	if errors.As(err, &refusal) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask for header %s: %w", hash, err)
+	}
+	return true, nil
+}
+
+func isDuplicate(err error) bool {
+	var refusal *devstack.RPCError
+	return errors.As(err, &refusal) && (refusal.Code == rpcDuplicate || refusal.Message == "duplicate")
+}
+
+// rpcDuplicate is the code of Bitcoin's RPC for something that the node has.
+const rpcDuplicate = -27

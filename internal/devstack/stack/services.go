@@ -1,0 +1,234 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"strongroom/internal/devstack"
+	"strongroom/internal/devstack/faucet"
+	"strongroom/internal/devstack/miner"
+)
+
+const maxLogBytes = 64 << 20 // then a service's log is set aside at its next start
+
+// logFile opens a service's log for appending.
+func (s *Stack) logFile(name string) (*os.File, error) {
+	path := s.cfg.Layout.LogFile(name)
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("set log aside: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// run supervises a service whose output goes to its log file. A start that fails
+// shows the end of the log.
+func (s *Stack) run(ctx context.Context, service devstack.Service) error {
+	log, err := s.logFile(service.Name)
+	if err != nil {
+		return err
+	}
+	describe := service.Spec
+	service.Spec = func(ctx context.Context) (devstack.Spec, error) {
+		spec, err := describe(ctx)
+		spec.Log = log
+		return spec, err
+	}
+	if err := s.supervisor.Start(ctx, service); err != nil {
+		return fmt.Errorf("%w\nthe end of %s:\n%s", err, s.cfg.Layout.LogFile(service.Name), s.cfg.Layout.tail(service.Name))
+	}
+	return nil
+}
+
+func (s *Stack) postgresConfig() (devstack.PostgresConfig, error) {
+	dir, note, err := s.cfg.Layout.clusterDir()
+	if err != nil {
+		return devstack.PostgresConfig{}, err
+	}
+	if note != "" {
+		s.cfg.Note(note)
+	}
+	bin, err := serverBin(s.cfg.Root)
+	if err != nil {
+		return devstack.PostgresConfig{}, err
+	}
+	return devstack.PostgresConfig{
+		Dir: dir, BinDir: bin, Port: s.settings.Ports[portPostgres], Password: s.secrets.postgres, Durable: true,
+		Settings: map[string]string{"shared_buffers": "256MB"},
+	}, nil
+}
+
+func (s *Stack) postgres(ctx context.Context) (string, error) {
+	cfg, err := s.postgresConfig()
+	if err != nil {
+		return "", err
+	}
+	s.env = s.cfg.Layout.env(s.settings, cfg.URL(database))
+	service := devstack.Service{Name: "postgres", Spec: cfg.Spec, Endpoint: devstack.Loopback(cfg.Port)}
+	if err := s.run(ctx, service); err != nil {
+		return "", err
+	}
+	if err := devstack.CreateDatabase(ctx, cfg.URL("postgres"), database, ""); err != nil {
+		return "", fmt.Errorf("create database %s: %w", database, err)
+	}
+	return service.Endpoint, nil
+}
+
+func (s *Stack) migrate(ctx context.Context) (string, error) {
+	return "", s.cfg.Migrate(ctx, s.env["STRONGROOM_DATABASE_URL"])
+}
+
+func (s *Stack) temporal(ctx context.Context) (string, error) {
+	bin, err := devstack.TemporalBin(s.cfg.Root)
+	if err != nil {
+		return "", err //nolint:wrapcheck // names what is missing and the remedy
+	}
+	postgres, err := s.postgresConfig()
+	if err != nil {
+		return "", err
+	}
+	ports := s.settings.Ports
+	cfg := devstack.TemporalConfig{
+		Bin: bin, PostgresURL: postgres.URL("postgres"), Port: ports[portTemporal], UIPort: ports[portTemporalUI],
+		MetricsPort: ports[portTemporalMetrics], Namespace: Namespace, Attributes: devstack.SearchAttributes(),
+	}
+	ui := "http://" + devstack.Loopback(cfg.UIPort)
+	return cfg.Address() + ", " + ui, s.run(ctx, devstack.Service{
+		Name: "temporal", Endpoint: cfg.Address(),
+		Spec: func(context.Context) (devstack.Spec, error) { return cfg.Spec(), nil },
+	})
+}
+
+// ethereum starts anvil, pins its genesis and begins to mine.
+func (s *Stack) ethereum(ctx context.Context) (string, error) {
+	bin, err := devstack.AnvilBin(s.cfg.Root)
+	if err != nil {
+		return "", err //nolint:wrapcheck // names what is missing and the remedy
+	}
+	s.anvil = devstack.AnvilConfig{Bin: bin, Port: s.settings.Ports[portAnvil], StateFile: s.cfg.Layout.path("anvil", "state.json")}
+	endpoint := s.anvil.RPC().URL
+	err = s.run(ctx, devstack.Service{
+		Name: "anvil", Endpoint: endpoint,
+		Spec: func(context.Context) (devstack.Spec, error) { return s.anvil.Spec(), nil },
+	})
+	if err != nil {
+		return "", err
+	}
+	var genesis struct{ Hash string }
+	if err := s.anvil.RPC().Call(ctx, &genesis, "eth_getBlockByNumber", "0x0", false); err != nil {
+		return "", fmt.Errorf("ask for genesis: %w", err)
+	}
+	if s.settings.Genesis != "" && s.settings.Genesis != genesis.Hash {
+		return "", fmt.Errorf("anvil is on another chain: genesis %s, this folder's is %s", genesis.Hash, s.settings.Genesis)
+	}
+	// The state is saved before the genesis is pinned: a kill between the two
+	// leaves a folder that still starts.
+	if err := s.anvil.SaveState(ctx); err != nil {
+		return "", fmt.Errorf("save first state: %w", err)
+	}
+	s.settings.Genesis = genesis.Hash
+	if err := s.cfg.Layout.writeSettings(s.settings); err != nil {
+		return "", err
+	}
+	return endpoint, s.mine(ctx, "ethereum-dev", &miner.EVM{Node: s.anvil})
+}
+
+// btcd starts the Bitcoin node, gives it its blocks back and begins to mine.
+func (s *Stack) btcd(ctx context.Context) (string, error) {
+	bin, err := devstack.BtcdBin(s.cfg.Root)
+	if err != nil {
+		return "", err //nolint:wrapcheck // names what is missing and the remedy
+	}
+	address, err := faucet.MiningAddress()
+	if err != nil {
+		return "", fmt.Errorf("derive mining address: %w", err)
+	}
+	log, err := miner.OpenBlockLog(s.cfg.Layout.path("btcd-blocks.log"))
+	if err != nil {
+		return "", fmt.Errorf("open block log: %w", err)
+	}
+	cfg := devstack.BtcdConfig{
+		Bin: bin, Dir: s.cfg.Layout.path("btcd"), Port: s.settings.Ports[portBtcd],
+		User: btcdUser, Password: s.secrets.btcd, MiningAddress: address,
+	}
+	s.bitcoin = &miner.Bitcoin{RPC: cfg.RPC(), Log: log}
+	endpoint := cfg.RPC().URL
+	err = s.run(ctx, devstack.Service{
+		Name: "btcd", Endpoint: endpoint, Restore: s.bitcoin.Restore,
+		Spec: func(context.Context) (devstack.Spec, error) { return cfg.Spec() },
+	})
+	if err != nil {
+		return "", err
+	}
+	var height int
+	if err := cfg.RPC().Call(ctx, &height, "getblockcount"); err != nil {
+		return "", fmt.Errorf("ask for height: %w", err)
+	}
+	if missing := firstBlocks - height; missing > 0 {
+		if err := cfg.RPC().Call(ctx, nil, "generate", missing); err != nil {
+			return "", fmt.Errorf("mine first blocks: %w", err)
+		}
+	}
+	if err := s.bitcoin.Save(ctx); err != nil {
+		return "", fmt.Errorf("save blocks: %w", err)
+	}
+	return endpoint, s.mine(ctx, "bitcoin-regtest", s.bitcoin)
+}
+
+// token deploys the test dollar and writes the files that name it.
+func (s *Stack) token(ctx context.Context) (string, error) {
+	f, err := faucet.New(faucet.Config{Bitcoin: s.bitcoin.RPC, Ethereum: s.anvil.RPC()})
+	if err != nil {
+		return "", fmt.Errorf("make faucet: %w", err)
+	}
+	s.faucet = f
+	token, err := f.DeployToken(ctx)
+	if err != nil {
+		return "", fmt.Errorf("deploy test dollar: %w", err)
+	}
+	s.env["STRONGROOM_TEST_TOKEN"] = token
+	return token, errors.Join(
+		s.cfg.Layout.writeFiles(s.settings, s.secrets.btcd, token),
+		s.cfg.Layout.writeEnv(s.env),
+	)
+}
+
+func (s *Stack) assets(ctx context.Context) (string, error) {
+	file := s.env["STRONGROOM_ASSETS_FILE"]
+	return file, s.cfg.LoadAssets(ctx, s.env["STRONGROOM_DATABASE_URL"], file)
+}
+
+// child starts one of the platform's own processes.
+func (s *Stack) child(ctx context.Context, c Child) error {
+	return s.run(ctx, devstack.Service{
+		Name: c.Name, Endpoint: c.Endpoint,
+		Spec: func(context.Context) (devstack.Spec, error) {
+			return devstack.Spec{
+				Name: c.Name, Command: c.Command, Env: append(list(s.env), list(c.Env)...),
+				Ready: func(ctx context.Context) error { return devstack.Reachable(ctx, c.ReadyURL) },
+			}, nil
+		},
+	})
+}
+
+// mine runs a miner until Down.
+func (s *Stack) mine(ctx context.Context, name string, chain miner.Chain) error {
+	m, err := miner.New(miner.Config{
+		Name: name, Chain: chain, Policy: miner.DefaultPolicy(), Clock: s.cfg.Clock, Log: s.cfg.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("make miner: %w", err)
+	}
+	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	before := s.endMines
+	s.endMines = func() { cancel(); before() }
+	s.mines.Go(func() { m.Run(alive) })
+	return nil
+}

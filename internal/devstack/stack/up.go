@@ -1,0 +1,241 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"strongroom/internal/devstack"
+	"strongroom/internal/devstack/faucet"
+	"strongroom/internal/devstack/miner"
+	"strongroom/internal/mtls"
+)
+
+// Namespace is the Temporal namespace of the platform.
+const Namespace = "strongroom"
+
+const (
+	btcdUser = "strongroom"
+	database = "strongroom"
+	// firstBlocks gives the faucet its first mature coins.
+	firstBlocks = 120
+)
+
+// Child is one of the platform's own processes.
+type Child struct {
+	Name    string
+	Command []string
+	Env     map[string]string // beside what all are told
+	// ReadyURL answers 200 when the process serves.
+	ReadyURL string
+	Endpoint string // for people
+}
+
+// Config says what to run and whom to tell.
+type Config struct {
+	Layout Layout
+	Root   string // folder of the tools: the repository
+	// Migrate brings the platform's database up to date.
+	Migrate func(ctx context.Context, databaseURL string) error
+	// LoadAssets enters the assets of a file into the platform's registry.
+	LoadAssets func(ctx context.Context, databaseURL, file string) error
+	// Children returns the platform's own processes, in the order of their start.
+	Children func(Ports) []Child
+	// Step is told each finished step of the start; Note is told everything else
+	// that people should know. Both may be called from several goroutines.
+	Step  func(name string, took time.Duration, detail string)
+	Note  func(line string)
+	Log   *slog.Logger
+	Clock func() time.Time // nil: the system's
+}
+
+// Ports tells the children's ports.
+type Ports struct {
+	API, APIMetrics, WorkerMetrics, Signer, SignerMetrics string // host:port
+}
+
+// Stack is a running platform.
+type Stack struct {
+	cfg        Config
+	settings   Settings
+	lock       *os.File
+	supervisor *devstack.Supervisor
+	faucet     *faucet.Faucet
+	env        map[string]string
+	secrets    secrets
+	anvil      devstack.AnvilConfig
+	bitcoin    *miner.Bitcoin
+
+	mines    sync.WaitGroup
+	endMines context.CancelFunc
+}
+
+type secrets struct{ postgres, btcd string }
+
+// ErrConfig reports a Config that lacks something.
+var ErrConfig = errors.New("stack is not configured")
+
+// Up starts everything and returns when it is ready. What it started before an
+// error is stopped again. ErrRunning where another process has the folder.
+func Up(ctx context.Context, cfg Config) (*Stack, error) {
+	if cfg.Migrate == nil || cfg.LoadAssets == nil || cfg.Children == nil || cfg.Step == nil || cfg.Note == nil || cfg.Log == nil || cfg.Root == "" {
+		return nil, ErrConfig
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	s := &Stack{cfg: cfg, endMines: func() {}}
+	if err := cfg.Layout.create(); err != nil {
+		return nil, err
+	}
+	lock, err := cfg.Layout.lock()
+	if err != nil {
+		return nil, err
+	}
+	s.lock = lock
+	s.supervisor = devstack.NewSupervisor(devstack.SupervisorConfig{
+		Clock: cfg.Clock, Record: s.record,
+		Notify: func(h devstack.Happening) { cfg.Note(h.Service + " " + h.What) },
+	})
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Down())
+	}
+	return s, nil
+}
+
+// Reset wipes a folder whose stack does not run, and says what goes.
+func Reset(l Layout, note func(string)) error {
+	if _, err := os.Stat(l.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if err := l.endOrphans(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	note("reset: removing databases, workflow histories, both chains, keys, certificates and logs in " + l.Dir)
+	return l.wipe()
+}
+
+// start goes through the steps in order.
+func (s *Stack) start(ctx context.Context) error {
+	steps := []struct {
+		name string
+		run  func(context.Context) (detail string, err error)
+	}{
+		{"state folder", s.prepare},
+		{"postgres", s.postgres},
+		{"migrations", s.migrate},
+		{"anvil", s.ethereum},
+		{"btcd", s.btcd},
+		{"test token", s.token},
+		{"assets", s.assets},
+		{"temporal", s.temporal},
+	}
+	for _, step := range steps {
+		if err := s.step(ctx, step.name, step.run); err != nil {
+			return err
+		}
+	}
+	for _, child := range s.cfg.Children(s.childPorts()) {
+		run := func(ctx context.Context) (string, error) { return child.Endpoint, s.child(ctx, child) }
+		if err := s.step(ctx, child.Name, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stack) step(ctx context.Context, name string, run func(context.Context) (string, error)) error {
+	began := s.cfg.Clock()
+	detail, err := run(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	s.cfg.Step(name, s.cfg.Clock().Sub(began), detail)
+	return nil
+}
+
+// prepare makes secrets, certificates and ports.
+func (s *Stack) prepare(context.Context) (string, error) {
+	l := s.cfg.Layout
+	if err := l.endOrphans(); err != nil {
+		return "", err
+	}
+	if err := l.create(); err != nil {
+		return "", err
+	}
+	var err error
+	if s.settings, err = l.ReadSettings(); err != nil {
+		return "", err
+	}
+	moved, err := l.claimPorts(&s.settings)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range moved {
+		s.cfg.Note(fmt.Sprintf("port %d is taken: %s moves to %d", m.From, m.Name, m.To))
+	}
+	for name, into := range map[string]*string{
+		postgresSecret: &s.secrets.postgres, btcdSecret: &s.secrets.btcd, payloadSecret: nil, passphraseSecret: nil,
+	} {
+		text, err := l.secret(name)
+		if err != nil {
+			return "", err
+		}
+		if into != nil {
+			*into = text
+		}
+	}
+	if err := mtls.EnsureDev(l.path("tls"), "signer", "worker", "api", "cli"); err != nil {
+		return "", fmt.Errorf("issue certificates: %w", err)
+	}
+	return l.Dir, nil
+}
+
+// Down stops everything in reverse order and gives the folder back.
+func (s *Stack) Down() error {
+	s.endMines()
+	s.mines.Wait()
+	err := s.supervisor.Stop()
+	if s.bitcoin != nil {
+		err = errors.Join(err, s.bitcoin.Log.Close())
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// Status says what is running.
+func (s *Stack) Status() Status {
+	return Status{
+		Dir: s.cfg.Layout.Dir, Running: true, PID: os.Getpid(), Ports: s.settings.Ports,
+		Services: s.supervisor.States(), URLs: urls(s.settings.Ports),
+	}
+}
+
+// Faucet pays as the outside world.
+func (s *Stack) Faucet() *faucet.Faucet { return s.faucet }
+
+// Env returns the settings that the platform's processes run with.
+func (s *Stack) Env() map[string]string { return s.env }
+
+// record keeps a service's state for status and for the next start.
+func (s *Stack) record(state devstack.State) {
+	if err := s.cfg.Layout.writeRecord(state); err != nil {
+		s.cfg.Log.Error("state is not recorded", "service", state.Name, "error", err)
+	}
+}
+
+func (s *Stack) childPorts() Ports {
+	at := func(port string) string { return devstack.Loopback(s.settings.Ports[port]) }
+	return Ports{
+		API: at(portAPI), APIMetrics: at(portAPIMetrics), WorkerMetrics: at(portWorkerMetrics),
+		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
+	}
+}
