@@ -60,8 +60,8 @@ type Asset struct {
 	Tiers         []Tier      // ascending by UpTo, the last without bound
 	// FinalDepth is when an outgoing payment counts as final.
 	FinalDepth uint64
-	// DailyLimit is the most one customer may withdraw in 24 hours; zero for none
-	// at all.
+	// DailyLimit is the most one customer may withdraw in 24 hours; zero for no
+	// limit.
 	DailyLimit money.Units
 	State      State
 }
@@ -123,7 +123,7 @@ func (a Asset) Validate() error {
 		{!a.MinDeposit.IsZero(), "minDeposit: want more than zero"},
 		{!a.MinWithdrawal.IsZero(), "minWithdrawal: want more than zero"},
 		{a.FinalDepth >= 1 && a.FinalDepth <= maxDepth, "finalDepth: want 1 to 10000"},
-		{a.DailyLimit.IsZero() || !a.DailyLimit.Less(a.MinWithdrawal), "dailyLimit: want at least minWithdrawal, or zero for none"},
+		{a.DailyLimit.IsZero() || !a.DailyLimit.Less(a.MinWithdrawal), "dailyLimit: want at least minWithdrawal, or zero for no limit"},
 		{a.State == Listed || a.State == DepositsOnly || a.State == Suspended, "state: want listed, deposits_only or suspended"},
 	}
 	for _, c := range checks {
