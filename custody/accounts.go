@@ -39,15 +39,19 @@ func NetworkFeesAccount(asset string) ledger.AccountID {
 }
 
 // HouseAccounts returns the accounts that withdrawals and collections of an asset
-// book on, for opening them.
+// book on, each once, for opening them.
 func HouseAccounts(a AssetInfo) []ledger.Account {
-	return []ledger.Account{
+	accounts := []ledger.Account{
 		{ID: ClearingAccount(a.Chain, a.Code), Asset: a.Code, Class: ledger.Liability},
 		{ID: HotAccount(a.Chain, a.Code), Asset: a.Code, Class: ledger.Asset},
 		{ID: DepositsAccount(a.Chain, a.Code), Asset: a.Code, Class: ledger.Asset},
 		{ID: WithdrawalFeesAccount(a.Code), Asset: a.Code, Class: ledger.Income},
-		{ID: HotAccount(a.Chain, a.Native), Asset: a.Native, Class: ledger.Asset},
-		{ID: DepositsAccount(a.Chain, a.Native), Asset: a.Native, Class: ledger.Asset},
 		{ID: NetworkFeesAccount(a.Native), Asset: a.Native, Class: ledger.Expense},
 	}
+	if a.Native == a.Code {
+		return accounts
+	}
+	return append(accounts,
+		ledger.Account{ID: HotAccount(a.Chain, a.Native), Asset: a.Native, Class: ledger.Asset},
+		ledger.Account{ID: DepositsAccount(a.Chain, a.Native), Asset: a.Native, Class: ledger.Asset})
 }

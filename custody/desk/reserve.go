@@ -35,8 +35,8 @@ func (d *Desk) reserve(ctx context.Context, r *custodydb.IntentRow) error {
 	switch {
 	case err == nil:
 		return nil
-	case r.Kind == custody.IntentCollect && errors.Is(err, custody.ErrHotWallet):
-		// Its amount was fixed when fees were lower: planning again is the way out.
+	case r.Kind == custody.IntentCollect && (errors.Is(err, custody.ErrHotWallet) || errors.Is(err, chainadapters.ErrPlan)):
+		// Its amount was fixed by fees of another time: planning again is the way out.
 		return d.release(ctx, r, custody.EventCancel, err.Error())
 	default:
 		return d.refuse(ctx, r, err)
