@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
@@ -137,11 +138,13 @@ func (s *Store) ClearHalt(ctx context.Context, chain chainadapters.ChainID, reor
 	return nil
 }
 
-// TryWatch makes the caller the only watcher of a chain across processes. ok is
-// false where another one is. release gives it up; it also ends with the session,
-// so whoever watches must take no step that the cursor's compare-and-set does not
-// guard as well.
-func (s *Store) TryWatch(ctx context.Context, chain chainadapters.ChainID) (release func(), ok bool, err error) {
+// Watch is the right to be the only watcher of a chain across processes. It ends
+// with its session, so whoever holds it must take no step that the cursor's
+// compare-and-set does not guard as well.
+type Watch struct{ conn *pgxpool.Conn }
+
+// TryWatch takes the watch of a chain; ok is false where another process has it.
+func (s *Store) TryWatch(ctx context.Context, chain chainadapters.ChainID) (w *Watch, ok bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("take watch of %s: %w", chain, err)
@@ -154,9 +157,21 @@ func (s *Store) TryWatch(ctx context.Context, chain chainadapters.ChainID) (rele
 		}
 		return nil, false, nil
 	}
-	return func() {
-		// Closing the session gives the lock up whatever state it is in.
-		_ = conn.Conn().Close(context.WithoutCancel(ctx))
-		conn.Release()
-	}, true, nil
+	return &Watch{conn}, true, nil
+}
+
+// Held returns an error where the session, and with it the watch, is lost.
+func (w *Watch) Held(ctx context.Context) error {
+	if _, err := w.conn.Exec(ctx, "SELECT 1"); err != nil {
+		return fmt.Errorf("keep watch: %w", err)
+	}
+	return nil
+}
+
+// Release gives the watch up.
+func (w *Watch) Release() {
+	// Closing the session gives the lock up whatever state it is in; the pool drops
+	// closed sessions.
+	_ = w.conn.Conn().Close(context.Background())
+	w.conn.Release()
 }
