@@ -1,0 +1,365 @@
+package bitcoin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/psbt/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"strongroom/chainadapters"
+	"strongroom/chainadapters/bitcoin"
+	"strongroom/chainadapters/bitcoin/network"
+	"strongroom/chainadapters/chaintest"
+	"strongroom/internal/devstack"
+	"strongroom/money"
+)
+
+// The node's login and pace in tests.
+const (
+	nodeUser     = "strongroom"
+	nodePassword = "only on loopback"
+	nodePatience = time.Minute
+	maturity     = 100 // blocks before a mined coin can be spent
+	warmUp       = maturity + 60
+	strangerFee  = 2_000
+)
+
+// btcdHarness is a real btcd on regtest whose miner is the stranger who pays us.
+type btcdHarness struct {
+	cfg     devstack.BtcdConfig
+	node    *devstack.Btcd
+	adapter *bitcoin.Adapter
+	params  network.Params
+	miner   *btcec.PrivateKey
+	mature  []minedCoin
+	keys    uint32
+}
+
+type minedCoin struct {
+	outpoint wire.OutPoint
+	value    int64
+}
+
+func newBtcd(t *testing.T) *btcdHarness {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := devstack.BtcdBin(root)
+	if err != nil {
+		t.Fatalf("run `make tools`: %v", err)
+	}
+	port, err := devstack.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, _ := network.ByName("regtest")
+	h := &btcdHarness{params: params, miner: keyOf(1 << 20)}
+	dir, err := os.MkdirTemp("", "btcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	h.cfg = devstack.BtcdConfig{
+		Bin: bin, Dir: dir, Port: port, User: nodeUser, Password: nodePassword, MiningAddress: h.addressOf(t, h.miner),
+	}
+	h.start(t)
+	t.Cleanup(func() { _ = h.node.Stop() })
+	h.adapter = h.open(t, h.config())
+	h.Mine(t, warmUp)
+	h.collectMature(t)
+	return h
+}
+
+func (h *btcdHarness) start(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
+	defer cancel()
+	node, err := devstack.StartBtcd(ctx, h.cfg)
+	if err != nil {
+		t.Fatalf("start btcd: %v", err)
+	}
+	h.node = node
+}
+
+func (h *btcdHarness) config() chainadapters.Config {
+	return chainadapters.Config{
+		Chain: "bitcoin-regtest", Driver: "bitcoin", URL: h.cfg.RPC().URL, User: nodeUser, Password: nodePassword,
+		Expect: h.Identity(), Timeout: 10 * time.Second,
+	}
+}
+
+func (h *btcdHarness) open(t testing.TB, cfg chainadapters.Config) *bitcoin.Adapter {
+	t.Helper()
+	a, err := bitcoin.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (h *btcdHarness) call(t testing.TB, result any, method string, params ...any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
+	defer cancel()
+	if err := h.node.Call(ctx, result, method, params...); err != nil {
+		t.Fatalf("%s: %v", method, err)
+	}
+}
+
+func (h *btcdHarness) Adapter() chainadapters.Adapter { return h.adapter }
+
+func (h *btcdHarness) Identity() chainadapters.Identity {
+	return chainadapters.Identity{Network: "regtest", Genesis: devstack.RegtestGenesis}
+}
+
+func (h *btcdHarness) Foreign(t testing.TB) []chainadapters.Adapter {
+	t.Helper()
+	network, genesis := h.config(), h.config()
+	network.Expect.Network = "testnet4"
+	genesis.Expect.Genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+	return []chainadapters.Adapter{h.open(t, network), h.open(t, genesis)}
+}
+
+func (h *btcdHarness) Mine(t testing.TB, n int) {
+	t.Helper()
+	h.call(t, nil, "generate", n)
+}
+
+// DropPool restarts the node, whose pool lives in memory only. btcd may come back
+// without its newest blocks, even after an orderly end: it gets them again.
+func (h *btcdHarness) DropPool(t testing.TB) {
+	t.Helper()
+	var top int
+	h.call(t, &top, "getblockcount")
+	blocks := make([]*wire.MsgBlock, top+1)
+	for height := range blocks {
+		blocks[height] = h.blockAt(t, height)
+	}
+	if err := h.node.Stop(); err != nil {
+		t.Fatalf("stop btcd: %v", err)
+	}
+	h.start(t)
+	var kept int
+	h.call(t, &kept, "getblockcount")
+	for _, block := range blocks[kept+1:] {
+		h.submit(t, block)
+	}
+}
+
+func (h *btcdHarness) submit(t testing.TB, block *wire.MsgBlock) {
+	t.Helper()
+	var refused *string
+	h.call(t, &refused, "submitblock", encodeBlock(block))
+	if refused != nil {
+		t.Fatalf("submit block: %s", *refused)
+	}
+}
+
+func (h *btcdHarness) Plenty() money.Units { return money.FromUint64(100_000_000) }
+
+func (h *btcdHarness) Token() string { return "" }
+
+func (h *btcdHarness) FundToken(t testing.TB, _ string, _ money.Units) string {
+	t.Helper()
+	t.Fatal("there are no tokens here")
+	return ""
+}
+
+func (h *btcdHarness) FundFailing(t testing.TB, _ money.Units) (txid, to string) {
+	t.Helper()
+	t.Fatal("no transaction in a block fails here")
+	return "", ""
+}
+
+func (h *btcdHarness) Fund(t testing.TB, address string, units money.Units) string {
+	t.Helper()
+	return h.FundMany(t, []chainadapters.Payment{{To: address, Amount: units}})
+}
+
+// FundMany spends one mined coin; its remainder goes back to the miner and is
+// forgotten.
+func (h *btcdHarness) FundMany(t testing.TB, payments []chainadapters.Payment) string {
+	t.Helper()
+	coin := h.mature[0]
+	h.mature = h.mature[1:]
+	tx := wire.NewMsgTx(2)
+	tx.AddTxIn(wire.NewTxIn(&coin.outpoint, nil, nil))
+	rest := coin.value - strangerFee
+	for _, p := range payments {
+		amount, _ := p.Amount.Uint64()
+		rest -= int64(amount)
+		tx.AddTxOut(wire.NewTxOut(int64(amount), h.scriptOf(t, p.To)))
+	}
+	script := network.KeyScript(h.miner.PubKey().SerializeCompressed())
+	tx.AddTxOut(wire.NewTxOut(rest, script))
+	signInput(t, tx, 0, wire.NewTxOut(coin.value, script), h.miner)
+	var raw bytes.Buffer
+	if err := tx.Serialize(&raw); err != nil {
+		t.Fatal(err)
+	}
+	h.call(t, nil, "sendrawtransaction", hex.EncodeToString(raw.Bytes()))
+	return tx.TxHash().String()
+}
+
+// collectMature notes the coins of the miner that are old enough.
+func (h *btcdHarness) collectMature(t testing.TB) {
+	t.Helper()
+	var top int
+	h.call(t, &top, "getblockcount")
+	for height := 1; height <= top-maturity; height++ {
+		block := h.blockAt(t, height)
+		base := block.Transactions[0]
+		h.mature = append(h.mature, minedCoin{wire.OutPoint{Hash: base.TxHash()}, base.TxOut[0].Value})
+	}
+}
+
+func (h *btcdHarness) blockAt(t testing.TB, height int) *wire.MsgBlock {
+	t.Helper()
+	var hash, text string
+	h.call(t, &hash, "getblockhash", height)
+	h.call(t, &text, "getblock", hash, 0)
+	raw, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var block wire.MsgBlock
+	if err := block.Deserialize(bytes.NewReader(raw)); err != nil {
+		t.Fatal(err)
+	}
+	return &block
+}
+
+// Reorg mines empty blocks by hand beside the chain until they are the longer one.
+func (h *btcdHarness) Reorg(t testing.TB, depth int) {
+	t.Helper()
+	var top int
+	h.call(t, &top, "getblockcount")
+	var times []time.Time
+	for height := top - depth - medianBlocks; height <= top-depth; height++ {
+		times = append(times, h.blockAt(t, height).Header.Timestamp)
+	}
+	parent := h.blockAt(t, top-depth).BlockHash()
+	for i := range depth + 1 {
+		times = append(times, nextTime(times))
+		block := emptyBlock(t, parent, times[len(times)-1], int64(top-depth+i+1), h.scriptOf(t, h.cfg.MiningAddress))
+		h.submit(t, block)
+		parent = block.BlockHash()
+	}
+}
+
+// medianBlocks is how many blocks have a say in the least time of the next.
+const medianBlocks = 11
+
+// nextTime is the least time after these that consensus allows and that does not
+// go back.
+func nextTime(times []time.Time) time.Time {
+	recent := slices.Clone(times[len(times)-medianBlocks:])
+	slices.SortFunc(recent, time.Time.Compare)
+	if least := recent[medianBlocks/2].Add(time.Second); least.After(times[len(times)-1]) {
+		return least
+	}
+	return times[len(times)-1]
+}
+
+// emptyBlock makes a block that holds nothing but its coinbase (BIP 34).
+func emptyBlock(t testing.TB, parent chainhash.Hash, at time.Time, height int64, script []byte) *wire.MsgBlock {
+	t.Helper()
+	tag, err := txscript.NewScriptBuilder().AddInt64(height).AddData([]byte("other branch")).Script()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := wire.NewMsgTx(2)
+	base.AddTxIn(wire.NewTxIn(wire.NewOutPoint(&chainhash.Hash{}, wire.MaxPrevOutIndex), tag, nil))
+	base.AddTxOut(wire.NewTxOut(1, script))
+	block := wire.NewMsgBlock(wire.NewBlockHeader(0x20000000, &parent, new(base.TxHash()), 0x207fffff, 0))
+	block.Header.Timestamp = at
+	if err := block.AddTransaction(base); err != nil {
+		t.Fatal(err)
+	}
+	for block.BlockHash()[chainhash.HashSize-1] > 0x7e { // half of all hashes are good enough on regtest
+		block.Header.Nonce++
+	}
+	return block
+}
+
+func (h *btcdHarness) NewWallet(t testing.TB) chaintest.Wallet {
+	t.Helper()
+	h.keys++
+	key, path := keyOf(h.keys), chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: h.keys}
+	return chaintest.Wallet{
+		Address: h.addressOf(t, key), Path: path,
+		Sign: func(t testing.TB, unsigned []byte) []byte { return signAll(t, unsigned, key) },
+	}
+}
+
+// signAll signs every input of a PSBT with one key.
+func signAll(t testing.TB, unsigned []byte, key *btcec.PrivateKey) []byte {
+	t.Helper()
+	packet, err := psbt.NewFromRawBytes(bytes.NewReader(unsigned), false)
+	if err != nil {
+		t.Fatalf("read PSBT: %v", err)
+	}
+	previous := map[wire.OutPoint]*wire.TxOut{}
+	for i, in := range packet.UnsignedTx.TxIn {
+		previous[in.PreviousOutPoint] = packet.Inputs[i].WitnessUtxo
+	}
+	tx := packet.UnsignedTx
+	hashes := txscript.NewTxSigHashes(tx, txscript.NewMultiPrevOutFetcher(previous))
+	for i, in := range tx.TxIn {
+		utxo := packet.Inputs[i].WitnessUtxo
+		if in.Witness, err = txscript.WitnessSignature(tx, hashes, i, utxo.Value, utxo.PkScript, txscript.SigHashAll, key, true); err != nil {
+			t.Fatalf("sign input %d: %v", i, err)
+		}
+	}
+	var raw bytes.Buffer
+	if err := tx.Serialize(&raw); err != nil {
+		t.Fatal(err)
+	}
+	return raw.Bytes()
+}
+
+func signInput(t testing.TB, tx *wire.MsgTx, i int, utxo *wire.TxOut, key *btcec.PrivateKey) {
+	t.Helper()
+	hashes := txscript.NewTxSigHashes(tx, txscript.NewCannedPrevOutputFetcher(utxo.PkScript, utxo.Value))
+	witness, err := txscript.WitnessSignature(tx, hashes, i, utxo.Value, utxo.PkScript, txscript.SigHashAll, key, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx.TxIn[i].Witness = witness
+}
+
+func (h *btcdHarness) addressOf(t testing.TB, key *btcec.PrivateKey) string {
+	t.Helper()
+	address, err := h.params.KeyAddress(key.PubKey().SerializeCompressed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func (h *btcdHarness) scriptOf(t testing.TB, address string) []byte {
+	t.Helper()
+	script, err := h.params.Script(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
+
+// keyOf is the n-th key of the tests.
+func keyOf(n uint32) *btcec.PrivateKey {
+	key, _ := btcec.PrivKeyFromBytes(chainhash.HashB([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}))
+	return key
+}
