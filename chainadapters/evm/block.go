@@ -7,6 +7,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
 
 	"strongroom/chainadapters"
 	"strongroom/money"
@@ -15,6 +16,7 @@ import (
 // rpcBlock is a block with its transactions.
 type rpcBlock struct {
 	rpcHeader
+	TxRoot       *common.Hash     `json:"transactionsRoot"`
 	Transactions []rpcTransaction `json:"transactions"`
 }
 
@@ -28,6 +30,14 @@ type rpcTransaction struct {
 	BlockHash   *common.Hash    `json:"blockHash"` // nil: in the pool
 	BlockNumber *hexutil.Uint64 `json:"blockNumber"`
 	Index       *hexutil.Uint64 `json:"transactionIndex"`
+}
+
+// complete says whether the node told all that we read of it.
+func (t *rpcTransaction) complete() bool { return t.From != nil && t.Nonce != nil && t.Value != nil }
+
+// placed says whether the node says where in the chain it is.
+func (t *rpcTransaction) placed() bool {
+	return t.BlockHash != nil && t.BlockNumber != nil && t.Index != nil
 }
 
 // rpcReceipt is what we read of a receipt.
@@ -91,11 +101,16 @@ func (a *Adapter) readBlock(ctx context.Context, ref chainadapters.Ref, contract
 }
 
 // checkTransactions makes sure that each transaction says it is in this block,
-// at its place, and carries what we read of it.
+// at its place, and carries what we read of it, and that a block without any is
+// one by its header too.
 func checkTransactions(raw *rpcBlock, hash common.Hash) error {
-	for i, tx := range raw.Transactions {
+	if raw.TxRoot == nil || (*raw.TxRoot == types.EmptyTxsHash) != (len(raw.Transactions) == 0) {
+		return fmt.Errorf("%w: %d transactions under root %s", chainadapters.ErrIncomplete, len(raw.Transactions), raw.TxRoot)
+	}
+	for i := range raw.Transactions {
+		tx := &raw.Transactions[i]
 		switch {
-		case tx.From == nil || tx.Nonce == nil || tx.Value == nil || tx.BlockHash == nil || tx.BlockNumber == nil || tx.Index == nil:
+		case !tx.complete() || !tx.placed():
 			return fmt.Errorf("%w: transaction %s lacks a field", chainadapters.ErrIncomplete, tx.Hash)
 		case *tx.BlockHash != hash || *tx.BlockNumber != *raw.Number || uint64(*tx.Index) != uint64(i):
 			return fmt.Errorf("%w: transaction %s is of block %s", chainadapters.ErrIncomplete, tx.Hash, tx.BlockHash)
