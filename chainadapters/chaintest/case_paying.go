@@ -183,6 +183,39 @@ func doubleSpend(t *testing.T, h Harness) {
 	}
 }
 
+// bumpPercent is what a replacement offers of the fee before; pools ask for 110
+// to 112.5, and for the cost of relaying it.
+const bumpPercent = 150
+
+func replacement(t *testing.T, h Harness) {
+	t.Helper()
+	p := newPurse(t, h)
+	plan := p.plan(t, h, chainadapters.Payment{To: h.NewWallet(t).Address, Amount: fraction(t, h.Plenty(), 5)})
+	raise := func(u money.Units) money.Units {
+		return must(u.MulDiv(money.FromUint64(bumpPercent), money.FromUint64(100), money.Up))(t, "raise fee")
+	}
+	dearer := plan
+	dearer.Fee.TipCap, dearer.Fee.FeeCap = raise(plan.Fee.TipCap), raise(plan.Fee.FeeCap)
+	dearer.Fee.SatPerKVB = plan.Fee.SatPerKVB * bumpPercent / 100
+	cheap, low, first := p.sign(t, h, plan)
+	dear, high, second := p.sign(t, h, dearer)
+	if !low.MaxFee.Less(high.MaxFee) {
+		t.Fatalf("the dearer plan costs %s, the cheaper %s", high.MaxFee, low.MaxFee)
+	}
+	for _, raw := range [][]byte{cheap, dear} {
+		if err := h.Adapter().Broadcast(within(t), raw); err != nil {
+			t.Fatalf("broadcast: %v", err)
+		}
+	}
+	wantState(t, h, first.TxID, chainadapters.Absent)
+	wantState(t, h, second.TxID, chainadapters.Pooled)
+	if block := mined(t, h); len(movementsTo(block, plan.Payments[0].To)) != 1 {
+		t.Fatalf("paid as %+v", movementsTo(block, plan.Payments[0].To))
+	}
+	wantState(t, h, first.TxID, chainadapters.Absent)
+	wantState(t, h, second.TxID, chainadapters.Mined)
+}
+
 func noCover(t *testing.T, h Harness) {
 	t.Helper()
 	rich := newPurse(t, h)

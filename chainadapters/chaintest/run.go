@@ -31,6 +31,7 @@ func cases() []testCase {
 		{"life of a token payment", tokenPayment},
 		{"replaced block takes its transactions along", reorganised},
 		{"second transaction for the same slot or coin is refused", doubleSpend},
+		{"dearer transaction replaces the first", replacement},
 		{"transaction without cover is refused", noCover},
 		{"holdings are those of the block asked for", holdingsAtBlock},
 		{"addresses", addresses},
