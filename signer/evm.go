@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -176,27 +177,36 @@ func (c *evmChain) checkDestination(o order, from common.Address) (common.Addres
 		return to, err
 	}
 	if o.Kind == kindWithdrawal {
-		if (to == common.Address{}) || to == from || to == c.hot {
-			return to, fmt.Errorf("%w: withdrawal to nobody or to ourselves", ErrInvalid)
-		}
-		for _, token := range c.tokens {
-			if to == token {
-				return to, fmt.Errorf("%w: withdrawal to a token contract", ErrInvalid)
-			}
-		}
-		return to, nil
+		return to, c.checkOutsider(to, from)
 	}
+	return to, c.checkOwn(o, to)
+}
+
+// checkOutsider refuses withdrawals whose money would come back or be lost.
+func (c *evmChain) checkOutsider(to, from common.Address) error {
+	if (to == common.Address{}) || to == from || to == c.hot {
+		return fmt.Errorf("%w: withdrawal to nobody or to ourselves", ErrInvalid)
+	}
+	if slices.Contains(c.tokens, to) {
+		return fmt.Errorf("%w: withdrawal to a token contract", ErrInvalid)
+	}
+	return nil
+}
+
+// checkOwn makes sure that a collection ends in the hot wallet, and gas at the
+// key that it names.
+func (c *evmChain) checkOwn(o order, to common.Address) error {
 	key, err := c.keys.private(*o.toPath)
 	if err != nil {
-		return to, err
+		return err
 	}
 	if to != evmAddress(key.PubKey()) || (o.Kind == kindCollect && to != c.hot) {
-		return to, fmt.Errorf("%w: %s is not our key %s", ErrInvalid, o.To, o.toPath)
+		return fmt.Errorf("%w: %s is not our key %s", ErrInvalid, o.To, o.toPath)
 	}
 	if o.Kind == kindGasTopUp && o.Contract != "" {
-		return to, fmt.Errorf("%w: gas is paid in the native asset", ErrInvalid)
+		return fmt.Errorf("%w: gas is paid in the native asset", ErrInvalid)
 	}
-	return to, nil
+	return nil
 }
 
 // checkTransfer compares receiver, value and calldata with the intent.

@@ -68,20 +68,20 @@ func testConfig(dir string, clock *testClock) Config {
 	}
 }
 
-func openSigner(t testing.TB, cfg Config) *Signer {
-	t.Helper()
+func openSigner(tb testing.TB, cfg Config) *Signer {
+	tb.Helper()
 	s, err := New(cfg)
 	if err != nil {
-		t.Fatalf("open signer: %v", err)
+		tb.Fatalf("open signer: %v", err)
 	}
 	return s
 }
 
-func newSigner(t testing.TB) (*Signer, *testClock) {
-	t.Helper()
+func newSigner(tb testing.TB) (*Signer, *testClock) {
+	tb.Helper()
 	clock := newClock()
-	s := openSigner(t, testConfig(t.TempDir(), clock))
-	t.Cleanup(func() { _ = s.Close() })
+	s := openSigner(tb, testConfig(tb.TempDir(), clock))
+	tb.Cleanup(func() { _ = s.Close() })
 	return s, clock
 }
 
@@ -89,25 +89,25 @@ func wirePath(p keyPath) *signerv1.KeyPath {
 	return &signerv1.KeyPath{Account: p.account, Branch: p.branch, Index: p.index}
 }
 
-func (s *Signer) evmAddressOf(t testing.TB, p keyPath) common.Address {
-	t.Helper()
+func (s *Signer) evmAddressOf(tb testing.TB, p keyPath) common.Address {
+	tb.Helper()
 	key, err := s.chains[evmName].(*evmChain).keys.private(p)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return evmAddress(key.PubKey())
 }
 
-func (s *Signer) btcAddressOf(t testing.TB, p keyPath) string {
-	t.Helper()
+func (s *Signer) btcAddressOf(tb testing.TB, p keyPath) string {
+	tb.Helper()
 	c := s.chains[btcName].(*bitcoinChain)
 	key, err := c.keys.private(p)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	a, err := c.params.KeyAddress(key.PubKey().SerializeCompressed())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }
@@ -126,52 +126,52 @@ func tokenPayload(nonce uint64, to common.Address, amount uint64) evmPayload {
 	return p
 }
 
-func (p evmPayload) bytes(t testing.TB) []byte {
-	t.Helper()
+func (p evmPayload) bytes(tb testing.TB) []byte {
+	tb.Helper()
 	body, err := rlp.EncodeToBytes(&p)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return append([]byte{dynamicFeeType}, body...)
 }
 
 // ethWithdrawal is a well-formed request to pay value to outsideEVM.
-func ethWithdrawal(t testing.TB, id string, nonce, value uint64) *signerv1.SignRequest {
-	t.Helper()
+func ethWithdrawal(tb testing.TB, id string, nonce, value uint64) *signerv1.SignRequest {
+	tb.Helper()
 	return &signerv1.SignRequest{
 		Intent: &signerv1.Intent{
 			Id: id, Kind: signerv1.IntentKind_INTENT_KIND_WITHDRAWAL, Chain: evmName, Asset: "ETH",
 			To: outsideEVM, Amount: units(value).String(),
 		},
-		Attempt: 1, UnsignedTx: plainPayload(nonce, common.HexToAddress(outsideEVM), value).bytes(t),
+		Attempt: 1, UnsignedTx: plainPayload(nonce, common.HexToAddress(outsideEVM), value).bytes(tb),
 		FromPath: wirePath(hotPath), MaxFee: "10000000000000000",
 	}
 }
 
-func tokenWithdrawal(t testing.TB, id string, nonce, amount uint64) *signerv1.SignRequest {
-	t.Helper()
-	req := ethWithdrawal(t, id, nonce, amount)
+func tokenWithdrawal(tb testing.TB, id string, nonce, amount uint64) *signerv1.SignRequest {
+	tb.Helper()
+	req := ethWithdrawal(tb, id, nonce, amount)
 	req.Intent.Asset, req.Intent.Contract = "TUSD", tokenHex
-	req.UnsignedTx = tokenPayload(nonce, common.HexToAddress(outsideEVM), amount).bytes(t)
+	req.UnsignedTx = tokenPayload(nonce, common.HexToAddress(outsideEVM), amount).bytes(tb)
 	return req
 }
 
-func tokenCollect(t testing.TB, s *Signer, id string, nonce, amount uint64) *signerv1.SignRequest {
-	t.Helper()
-	hot := s.evmAddressOf(t, hotPath)
-	req := tokenWithdrawal(t, id, nonce, amount)
+func tokenCollect(tb testing.TB, s *Signer, id string, nonce, amount uint64) *signerv1.SignRequest {
+	tb.Helper()
+	hot := s.evmAddressOf(tb, hotPath)
+	req := tokenWithdrawal(tb, id, nonce, amount)
 	req.Intent.Kind, req.Intent.To, req.Intent.ToPath = signerv1.IntentKind_INTENT_KIND_COLLECT, hot.Hex(), wirePath(hotPath)
 	req.FromPath = wirePath(depositPath)
-	req.UnsignedTx = tokenPayload(nonce, hot, amount).bytes(t)
+	req.UnsignedTx = tokenPayload(nonce, hot, amount).bytes(tb)
 	return req
 }
 
-func gasTopUp(t testing.TB, s *Signer, id string, nonce, amount uint64) *signerv1.SignRequest {
-	t.Helper()
-	to := s.evmAddressOf(t, depositPath)
-	req := ethWithdrawal(t, id, nonce, amount)
+func gasTopUp(tb testing.TB, s *Signer, id string, nonce, amount uint64) *signerv1.SignRequest {
+	tb.Helper()
+	to := s.evmAddressOf(tb, depositPath)
+	req := ethWithdrawal(tb, id, nonce, amount)
 	req.Intent.Kind, req.Intent.To, req.Intent.ToPath = signerv1.IntentKind_INTENT_KIND_GAS_TOPUP, to.Hex(), wirePath(depositPath)
-	req.UnsignedTx = plainPayload(nonce, to, amount).bytes(t)
+	req.UnsignedTx = plainPayload(nonce, to, amount).bytes(tb)
 	return req
 }
 
@@ -193,23 +193,23 @@ type btcPlan struct {
 var changePath = keyPath{accountHot, branchChange, 3}
 
 // outsideBTC is a P2WSH address of nobody we know.
-func outsideBTC(t testing.TB) string {
-	t.Helper()
+func outsideBTC(tb testing.TB) string {
+	tb.Helper()
 	params, _ := network.ByName("regtest")
 	a, ok := params.Address(append([]byte{0x00, 0x20}, bytes.Repeat([]byte{0x42}, 32)...))
 	if !ok {
-		t.Fatal("no address")
+		tb.Fatal("no address")
 	}
 	return a
 }
 
-func (p btcPlan) packet(t testing.TB, s *Signer) *psbt.Packet {
-	t.Helper()
+func (p btcPlan) packet(tb testing.TB, s *Signer) *psbt.Packet {
+	tb.Helper()
 	params := s.chains[btcName].(*bitcoinChain).params
 	script := func(a string) []byte {
 		b, err := params.Script(a)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return b
 	}
@@ -221,35 +221,35 @@ func (p btcPlan) packet(t testing.TB, s *Signer) *psbt.Packet {
 	}
 	tx.AddTxOut(wire.NewTxOut(p.amount, script(p.to)))
 	if p.change > 0 {
-		tx.AddTxOut(wire.NewTxOut(p.change, script(s.btcAddressOf(t, changePath))))
+		tx.AddTxOut(wire.NewTxOut(p.change, script(s.btcAddressOf(tb, changePath))))
 	}
 	packet, err := psbt.NewFromUnsignedTx(tx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i, c := range p.coins {
-		packet.Inputs[i].WitnessUtxo = wire.NewTxOut(c.value, script(s.btcAddressOf(t, c.path)))
+		packet.Inputs[i].WitnessUtxo = wire.NewTxOut(c.value, script(s.btcAddressOf(tb, c.path)))
 	}
 	return packet
 }
 
-func packetBytes(t testing.TB, packet *psbt.Packet) []byte {
-	t.Helper()
+func packetBytes(tb testing.TB, packet *psbt.Packet) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	if err := packet.Serialize(&b); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
 
-func btcRequest(t testing.TB, s *Signer, id string, p btcPlan) *signerv1.SignRequest {
-	t.Helper()
+func btcRequest(tb testing.TB, s *Signer, id string, p btcPlan) *signerv1.SignRequest {
+	tb.Helper()
 	req := &signerv1.SignRequest{
 		Intent: &signerv1.Intent{
 			Id: id, Kind: signerv1.IntentKind_INTENT_KIND_WITHDRAWAL, Chain: btcName, Asset: "BTC",
 			To: p.to, Amount: units(uint64(p.amount)).String(),
 		},
-		Attempt: 1, UnsignedTx: packetBytes(t, p.packet(t, s)), MaxFee: "50000",
+		Attempt: 1, UnsignedTx: packetBytes(tb, p.packet(tb, s)), MaxFee: "50000",
 	}
 	for _, c := range p.coins {
 		req.InputPaths = append(req.InputPaths, wirePath(c.path))
@@ -261,22 +261,22 @@ func btcRequest(t testing.TB, s *Signer, id string, p btcPlan) *signerv1.SignReq
 }
 
 // btcWithdrawal pays 60,000 of two hot coins worth 100,000, with change.
-func btcWithdrawal(t testing.TB, s *Signer, id string, coins ...byte) *signerv1.SignRequest {
-	t.Helper()
-	p := btcPlan{to: outsideBTC(t), amount: 60_000, change: int64(len(coins))*50_000 - 62_000}
+func btcWithdrawal(tb testing.TB, s *Signer, id string, coins ...byte) *signerv1.SignRequest {
+	tb.Helper()
+	p := btcPlan{to: outsideBTC(tb), amount: 60_000, change: int64(len(coins))*50_000 - 62_000}
 	for _, n := range coins {
 		p.coins = append(p.coins, testCoin{n, hotPath, 50_000})
 	}
-	return btcRequest(t, s, id, p)
+	return btcRequest(tb, s, id, p)
 }
 
-func btcCollect(t testing.TB, s *Signer, id string) *signerv1.SignRequest {
-	t.Helper()
+func btcCollect(tb testing.TB, s *Signer, id string) *signerv1.SignRequest {
+	tb.Helper()
 	p := btcPlan{
-		to: s.btcAddressOf(t, hotPath), amount: 98_000,
+		to: s.btcAddressOf(tb, hotPath), amount: 98_000,
 		coins: []testCoin{{200, depositPath, 50_000}, {201, keyPath{accountDeposit, branchReceive, 8}, 50_000}},
 	}
-	req := btcRequest(t, s, id, p)
+	req := btcRequest(tb, s, id, p)
 	req.Intent.Kind, req.Intent.ToPath = signerv1.IntentKind_INTENT_KIND_COLLECT, wirePath(hotPath)
 	return req
 }
@@ -285,11 +285,11 @@ func clone(req *signerv1.SignRequest) *signerv1.SignRequest {
 	return proto.Clone(req).(*signerv1.SignRequest)
 }
 
-func mustEVM(t testing.TB, s string) common.Address {
-	t.Helper()
+func mustEVM(tb testing.TB, s string) common.Address {
+	tb.Helper()
 	a, err := parseEVMAddress(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }

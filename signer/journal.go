@@ -52,7 +52,7 @@ func openJournal(dir, fingerprint string, replay func(record)) (*journal, error)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Clean(filepath.Join(dir, journalFile)), os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
@@ -64,7 +64,7 @@ func openJournal(dir, fingerprint string, replay func(record)) (*journal, error)
 }
 
 func (j *journal) load(checkpoint chainHead, fingerprint string, replay func(record)) error {
-	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("%w: another signer has it open: %w", ErrJournal, err)
 	}
 	end, err := j.verify(checkpoint, fingerprint, replay)

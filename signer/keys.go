@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -54,7 +55,7 @@ func newKeyring(s seed, c Chain) (keyring, error) {
 	}
 	var ring keyring
 	for i := range ring.account {
-		if ring.account[i], err = descend(master, hardened+purpose, hardened+coin, hardened+uint32(i)); err != nil { //nolint:gosec // i < accounts
+		if ring.account[i], err = descend(master, hardened+purpose, hardened+coin, hardened+uint32(i)); err != nil {
 			return keyring{}, err
 		}
 	}
@@ -97,8 +98,7 @@ func (r keyring) xpub(account int, params network.Params) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("derive public key: %w", err)
 	}
-	parent := key.ParentFingerprint()
-	fingerprint := []byte{byte(parent >> 24), byte(parent >> 16), byte(parent >> 8), byte(parent)}
+	fingerprint := binary.BigEndian.AppendUint32(nil, key.ParentFingerprint())
 	return hdkeychain.NewExtendedKey(params.HDPublicID[:], public.SerializeCompressed(), key.ChainCode(),
 		fingerprint, key.Depth(), key.ChildIndex(), false).String(), nil
 }

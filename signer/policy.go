@@ -80,7 +80,7 @@ func ParsePolicy(raw []byte) (Policy, error) {
 	if err := decoder.Decode(&p); err != nil {
 		return Policy{}, fmt.Errorf("%w: %w", ErrPolicy, err)
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // io.EOF is returned as it is
+	if _, err := decoder.Token(); err != io.EOF {
 		return Policy{}, fmt.Errorf("%w: something follows the object", ErrPolicy)
 	}
 	return p, p.check()

@@ -14,15 +14,15 @@ import (
 )
 
 // everyKind returns one well-formed request of each kind and family.
-func everyKind(t testing.TB, s *Signer) map[string]*signerv1.SignRequest {
-	t.Helper()
+func everyKind(tb testing.TB, s *Signer) map[string]*signerv1.SignRequest {
+	tb.Helper()
 	return map[string]*signerv1.SignRequest{
-		"eth withdrawal":   ethWithdrawal(t, "wdr_a1", 0, 500),
-		"token withdrawal": tokenWithdrawal(t, "wdr_a2", 1, 500),
-		"token collect":    tokenCollect(t, s, "col_a3", 0, 500),
-		"gas top-up":       gasTopUp(t, s, "gas_a4", 2, 500),
-		"btc withdrawal":   btcWithdrawal(t, s, "wdr_a5", 1, 2),
-		"btc collect":      btcCollect(t, s, "col_a6"),
+		"eth withdrawal":   ethWithdrawal(tb, "wdr_a1", 0, 500),
+		"token withdrawal": tokenWithdrawal(tb, "wdr_a2", 1, 500),
+		"token collect":    tokenCollect(tb, s, "col_a3", 0, 500),
+		"gas top-up":       gasTopUp(tb, s, "gas_a4", 2, 500),
+		"btc withdrawal":   btcWithdrawal(tb, s, "wdr_a5", 1, 2),
+		"btc collect":      btcCollect(tb, s, "col_a6"),
 	}
 }
 

@@ -152,14 +152,15 @@ func checkMerkle(block *wire.MsgBlock) error {
 	if len(block.Transactions) == 0 {
 		return fmt.Errorf("%w: no transaction", errBlock)
 	}
-	level := make([]chainhash.Hash, len(block.Transactions))
-	seen := make(map[chainhash.Hash]bool, len(level))
-	for i, tx := range block.Transactions {
-		level[i] = tx.TxHash()
-		if seen[level[i]] {
-			return fmt.Errorf("%w: %s is there twice", errBlock, level[i])
+	level := make([]chainhash.Hash, 0, len(block.Transactions)+1)
+	seen := make(map[chainhash.Hash]bool, len(block.Transactions))
+	for _, tx := range block.Transactions {
+		txid := tx.TxHash()
+		if seen[txid] {
+			return fmt.Errorf("%w: %s is there twice", errBlock, txid)
 		}
-		seen[level[i]] = true
+		seen[txid] = true
+		level = append(level, txid)
 	}
 	for len(level) > 1 {
 		if len(level)%2 == 1 {
@@ -189,7 +190,7 @@ func (a *Adapter) view(header chainadapters.Header, raw *wire.MsgBlock) chainada
 				continue
 			}
 			block.Movements = append(block.Movements, chainadapters.Movement{
-				TxID: txid, Index: uint32(vout), To: address, Amount: money.FromUint64(uint64(out.Value)), //nolint:gosec // a block bounds both
+				TxID: txid, Index: uint32(vout), To: address, Amount: money.FromUint64(uint64(out.Value)),
 			})
 		}
 		if n > 0 { // the first transaction makes coins and spends none

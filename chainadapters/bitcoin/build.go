@@ -164,9 +164,9 @@ func (a *Adapter) addChange(plan chainadapters.Plan, outs []*wire.TxOut, total u
 }
 
 func valuesOf(outs []*wire.TxOut) []uint64 {
-	values := make([]uint64, len(outs))
-	for i, out := range outs {
-		values[i] = uint64(out.Value) //nolint:gosec // outputs are never negative here
+	values := make([]uint64, 0, len(outs)+1)
+	for _, out := range outs {
+		values = append(values, uint64(out.Value)) //nolint:gosec // outputs are never negative here
 	}
 	return values
 }

@@ -36,12 +36,8 @@ func (a *Adapter) SelectCoins(available []chainadapters.Coin, payments []chainad
 	if err != nil {
 		return nil, err
 	}
-	paid := make([]uint64, len(outs))
-	for i, out := range outs {
-		paid[i] = uint64(out.Value) //nolint:gosec // outputs refused negative values
-	}
 	// The count of inputs takes up to three bytes: reckon with all of them.
-	need, err := sumOf(append(paid, feeFor(weightOf(0, outs)+2*perByte, fee.SatPerKVB))...)
+	need, err := sumOf(append(valuesOf(outs), feeFor(weightOf(0, outs)+2*perByte, fee.SatPerKVB))...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,10 +17,10 @@ const (
 	hangPatience = 500 * time.Millisecond
 )
 
-func (h *btcdHarness) Faulty(t testing.TB, fault chaintest.Fault) chainadapters.Adapter {
-	t.Helper()
+func (h *btcdHarness) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
+	tb.Helper()
 	cfg := h.config()
-	proxy := chaintest.NewProxy(t, cfg.URL)
+	proxy := chaintest.NewProxy(tb, cfg.URL)
 	cfg.URL = proxy.URL()
 	switch fault {
 	case chaintest.Down, chaintest.Truncated, chaintest.WrongID:
@@ -29,17 +29,19 @@ func (h *btcdHarness) Faulty(t testing.TB, fault chaintest.Fault) chainadapters.
 		cfg.Timeout = hangPatience
 		proxy.Break(fault)
 	case chaintest.NullBlock:
-		proxy.Answer("getblock", func(chaintest.Call, func(chaintest.Call) chaintest.Reply) chaintest.Reply { return chaintest.NullReply() })
+		proxy.Answer("getblock", func(chaintest.Call, func(chaintest.Call) chaintest.Reply) chaintest.Reply {
+			return chaintest.NullReply()
+		})
 	case chaintest.PartialBlock:
 		proxy.Answer("getblock", withoutLast)
 	case chaintest.OtherBlock:
 		proxy.Answer("getblock", ofParent)
 	case chaintest.Lagging:
-		h.lag(t, proxy)
+		h.lag(tb, proxy)
 	case chaintest.LostReply:
 		proxy.LoseReply("sendrawtransaction")
 	}
-	return h.open(t, cfg)
+	return h.open(tb, cfg)
 }
 
 // withoutLast cuts the last transaction off a raw block and leaves the count right.
@@ -65,16 +67,16 @@ func ofParent(call chaintest.Call, forward func(chaintest.Call) chaintest.Reply)
 }
 
 // lag hides whatever is above the head of now minus lagBlocks, in btcd's words.
-func (h *btcdHarness) lag(t testing.TB, proxy *chaintest.Proxy) {
-	t.Helper()
+func (h *btcdHarness) lag(tb testing.TB, proxy *chaintest.Proxy) {
+	tb.Helper()
 	var top int
-	h.call(t, &top, "getblockcount")
+	h.call(tb, &top, "getblockcount")
 	last := top - lagBlocks
 	hidden := map[string]bool{}
 	var head, hash string
-	h.call(t, &head, "getblockhash", last)
+	h.call(tb, &head, "getblockhash", last)
 	for height := last + 1; height <= top; height++ {
-		h.call(t, &hash, "getblockhash", height)
+		h.call(tb, &hash, "getblockhash", height)
 		hidden[hash] = true
 	}
 	encode := func(v any) chaintest.Reply {
@@ -119,7 +121,7 @@ func (h *btcdHarness) Addresses() chaintest.AddressCases {
 		},
 		Invalid: []string{
 			witnessKey[:len(witnessKey)-1], witnessKey + "q", flipLast(witnessKey), flipLast(taproot), flipLast(keyHash),
-			"B" + witnessKey[1:], // mixed case
+			"B" + witnessKey[1:],                         // mixed case
 			"bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", // main network
 			"tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", // test network
 			"1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -66,13 +65,8 @@ func newBtcd(t *testing.T) *btcdHarness {
 	}
 	params, _ := network.ByName("regtest")
 	h := &btcdHarness{params: params, miner: keyOf(1 << 20)}
-	dir, err := os.MkdirTemp("", "btcd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	h.cfg = devstack.BtcdConfig{
-		Bin: bin, Dir: dir, Port: port, User: nodeUser, Password: nodePassword, MiningAddress: h.addressOf(t, h.miner),
+		Bin: bin, Dir: t.TempDir(), Port: port, User: nodeUser, Password: nodePassword, MiningAddress: h.addressOf(t, h.miner),
 	}
 	h.start(t)
 	t.Cleanup(func() { _ = h.node.Stop() })
@@ -82,13 +76,13 @@ func newBtcd(t *testing.T) *btcdHarness {
 	return h
 }
 
-func (h *btcdHarness) start(t testing.TB) {
-	t.Helper()
+func (h *btcdHarness) start(tb testing.TB) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 	defer cancel()
 	node, err := devstack.StartBtcd(ctx, h.cfg)
 	if err != nil {
-		t.Fatalf("start btcd: %v", err)
+		tb.Fatalf("start btcd: %v", err)
 	}
 	h.node = node
 }
@@ -100,21 +94,21 @@ func (h *btcdHarness) config() chainadapters.Config {
 	}
 }
 
-func (h *btcdHarness) open(t testing.TB, cfg chainadapters.Config) *bitcoin.Adapter {
-	t.Helper()
+func (h *btcdHarness) open(tb testing.TB, cfg chainadapters.Config) *bitcoin.Adapter {
+	tb.Helper()
 	a, err := bitcoin.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }
 
-func (h *btcdHarness) call(t testing.TB, result any, method string, params ...any) {
-	t.Helper()
+func (h *btcdHarness) call(tb testing.TB, result any, method string, params ...any) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 	defer cancel()
 	if err := h.node.Call(ctx, result, method, params...); err != nil {
-		t.Fatalf("%s: %v", method, err)
+		tb.Fatalf("%s: %v", method, err)
 	}
 }
 
@@ -124,46 +118,46 @@ func (h *btcdHarness) Identity() chainadapters.Identity {
 	return chainadapters.Identity{Network: "regtest", Genesis: devstack.RegtestGenesis}
 }
 
-func (h *btcdHarness) Foreign(t testing.TB) []chainadapters.Adapter {
-	t.Helper()
+func (h *btcdHarness) Foreign(tb testing.TB) []chainadapters.Adapter {
+	tb.Helper()
 	network, genesis := h.config(), h.config()
 	network.Expect.Network = "testnet4"
 	genesis.Expect.Genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
-	return []chainadapters.Adapter{h.open(t, network), h.open(t, genesis)}
+	return []chainadapters.Adapter{h.open(tb, network), h.open(tb, genesis)}
 }
 
-func (h *btcdHarness) Mine(t testing.TB, n int) {
-	t.Helper()
-	h.call(t, nil, "generate", n)
+func (h *btcdHarness) Mine(tb testing.TB, n int) {
+	tb.Helper()
+	h.call(tb, nil, "generate", n)
 }
 
 // DropPool restarts the node, whose pool lives in memory only. btcd may come back
 // without its newest blocks, even after an orderly end: it gets them again.
-func (h *btcdHarness) DropPool(t testing.TB) {
-	t.Helper()
+func (h *btcdHarness) DropPool(tb testing.TB) {
+	tb.Helper()
 	var top int
-	h.call(t, &top, "getblockcount")
+	h.call(tb, &top, "getblockcount")
 	blocks := make([]*wire.MsgBlock, top+1)
 	for height := range blocks {
-		blocks[height] = h.blockAt(t, height)
+		blocks[height] = h.blockAt(tb, height)
 	}
 	if err := h.node.Stop(); err != nil {
-		t.Fatalf("stop btcd: %v", err)
+		tb.Fatalf("stop btcd: %v", err)
 	}
-	h.start(t)
+	h.start(tb)
 	var kept int
-	h.call(t, &kept, "getblockcount")
+	h.call(tb, &kept, "getblockcount")
 	for _, block := range blocks[kept+1:] {
-		h.submit(t, block)
+		h.submit(tb, block)
 	}
 }
 
-func (h *btcdHarness) submit(t testing.TB, block *wire.MsgBlock) {
-	t.Helper()
+func (h *btcdHarness) submit(tb testing.TB, block *wire.MsgBlock) {
+	tb.Helper()
 	var refused *string
-	h.call(t, &refused, "submitblock", encodeBlock(block))
+	h.call(tb, &refused, "submitblock", encodeBlock(block))
 	if refused != nil {
-		t.Fatalf("submit block: %s", *refused)
+		tb.Fatalf("submit block: %s", *refused)
 	}
 }
 
@@ -171,27 +165,27 @@ func (h *btcdHarness) Plenty() money.Units { return money.FromUint64(100_000_000
 
 func (h *btcdHarness) Token() string { return "" }
 
-func (h *btcdHarness) FundToken(t testing.TB, _ string, _ money.Units) string {
-	t.Helper()
-	t.Fatal("there are no tokens here")
+func (h *btcdHarness) FundToken(tb testing.TB, _ string, _ money.Units) string {
+	tb.Helper()
+	tb.Fatal("there are no tokens here")
 	return ""
 }
 
-func (h *btcdHarness) FundFailing(t testing.TB, _ money.Units) (txid, to string) {
-	t.Helper()
-	t.Fatal("no transaction in a block fails here")
+func (h *btcdHarness) FundFailing(tb testing.TB, _ money.Units) (txid, to string) {
+	tb.Helper()
+	tb.Fatal("no transaction in a block fails here")
 	return "", ""
 }
 
-func (h *btcdHarness) Fund(t testing.TB, address string, units money.Units) string {
-	t.Helper()
-	return h.FundMany(t, []chainadapters.Payment{{To: address, Amount: units}})
+func (h *btcdHarness) Fund(tb testing.TB, address string, units money.Units) string {
+	tb.Helper()
+	return h.FundMany(tb, []chainadapters.Payment{{To: address, Amount: units}})
 }
 
 // FundMany spends one mined coin; its remainder goes back to the miner and is
 // forgotten.
-func (h *btcdHarness) FundMany(t testing.TB, payments []chainadapters.Payment) string {
-	t.Helper()
+func (h *btcdHarness) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
+	tb.Helper()
 	coin := h.mature[0]
 	h.mature = h.mature[1:]
 	tx := wire.NewMsgTx(2)
@@ -200,61 +194,61 @@ func (h *btcdHarness) FundMany(t testing.TB, payments []chainadapters.Payment) s
 	for _, p := range payments {
 		amount, _ := p.Amount.Uint64()
 		rest -= int64(amount)
-		tx.AddTxOut(wire.NewTxOut(int64(amount), h.scriptOf(t, p.To)))
+		tx.AddTxOut(wire.NewTxOut(int64(amount), h.scriptOf(tb, p.To)))
 	}
 	script := network.KeyScript(h.miner.PubKey().SerializeCompressed())
 	tx.AddTxOut(wire.NewTxOut(rest, script))
-	signInput(t, tx, 0, wire.NewTxOut(coin.value, script), h.miner)
+	signInput(tb, tx, 0, wire.NewTxOut(coin.value, script), h.miner)
 	var raw bytes.Buffer
 	if err := tx.Serialize(&raw); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	h.call(t, nil, "sendrawtransaction", hex.EncodeToString(raw.Bytes()))
+	h.call(tb, nil, "sendrawtransaction", hex.EncodeToString(raw.Bytes()))
 	return tx.TxHash().String()
 }
 
 // collectMature notes the coins of the miner that are old enough.
-func (h *btcdHarness) collectMature(t testing.TB) {
-	t.Helper()
+func (h *btcdHarness) collectMature(tb testing.TB) {
+	tb.Helper()
 	var top int
-	h.call(t, &top, "getblockcount")
+	h.call(tb, &top, "getblockcount")
 	for height := 1; height <= top-maturity; height++ {
-		block := h.blockAt(t, height)
+		block := h.blockAt(tb, height)
 		base := block.Transactions[0]
 		h.mature = append(h.mature, minedCoin{wire.OutPoint{Hash: base.TxHash()}, base.TxOut[0].Value})
 	}
 }
 
-func (h *btcdHarness) blockAt(t testing.TB, height int) *wire.MsgBlock {
-	t.Helper()
+func (h *btcdHarness) blockAt(tb testing.TB, height int) *wire.MsgBlock {
+	tb.Helper()
 	var hash, text string
-	h.call(t, &hash, "getblockhash", height)
-	h.call(t, &text, "getblock", hash, 0)
+	h.call(tb, &hash, "getblockhash", height)
+	h.call(tb, &text, "getblock", hash, 0)
 	raw, err := hex.DecodeString(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var block wire.MsgBlock
 	if err := block.Deserialize(bytes.NewReader(raw)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &block
 }
 
 // Reorg mines empty blocks by hand beside the chain until they are the longer one.
-func (h *btcdHarness) Reorg(t testing.TB, depth int) {
-	t.Helper()
+func (h *btcdHarness) Reorg(tb testing.TB, depth int) {
+	tb.Helper()
 	var top int
-	h.call(t, &top, "getblockcount")
+	h.call(tb, &top, "getblockcount")
 	var times []time.Time
 	for height := top - depth - medianBlocks; height <= top-depth; height++ {
-		times = append(times, h.blockAt(t, height).Header.Timestamp)
+		times = append(times, h.blockAt(tb, height).Header.Timestamp)
 	}
-	parent := h.blockAt(t, top-depth).BlockHash()
+	parent := h.blockAt(tb, top-depth).BlockHash()
 	for i := range depth + 1 {
 		times = append(times, nextTime(times))
-		block := emptyBlock(t, parent, times[len(times)-1], int64(top-depth+i+1), h.scriptOf(t, h.cfg.MiningAddress))
-		h.submit(t, block)
+		block := emptyBlock(tb, parent, times[len(times)-1], int64(top-depth+i+1), h.scriptOf(tb, h.cfg.MiningAddress))
+		h.submit(tb, block)
 		parent = block.BlockHash()
 	}
 }
@@ -274,11 +268,11 @@ func nextTime(times []time.Time) time.Time {
 }
 
 // emptyBlock makes a block that holds nothing but its coinbase (BIP 34).
-func emptyBlock(t testing.TB, parent chainhash.Hash, at time.Time, height int64, script []byte) *wire.MsgBlock {
-	t.Helper()
+func emptyBlock(tb testing.TB, parent chainhash.Hash, at time.Time, height int64, script []byte) *wire.MsgBlock {
+	tb.Helper()
 	tag, err := txscript.NewScriptBuilder().AddInt64(height).AddData([]byte("other branch")).Script()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	base := wire.NewMsgTx(2)
 	base.AddTxIn(wire.NewTxIn(wire.NewOutPoint(&chainhash.Hash{}, wire.MaxPrevOutIndex), tag, nil))
@@ -286,7 +280,7 @@ func emptyBlock(t testing.TB, parent chainhash.Hash, at time.Time, height int64,
 	block := wire.NewMsgBlock(wire.NewBlockHeader(0x20000000, &parent, new(base.TxHash()), 0x207fffff, 0))
 	block.Header.Timestamp = at
 	if err := block.AddTransaction(base); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for block.BlockHash()[chainhash.HashSize-1] > 0x7e { // half of all hashes are good enough on regtest
 		block.Header.Nonce++
@@ -294,22 +288,22 @@ func emptyBlock(t testing.TB, parent chainhash.Hash, at time.Time, height int64,
 	return block
 }
 
-func (h *btcdHarness) NewWallet(t testing.TB) chaintest.Wallet {
-	t.Helper()
+func (h *btcdHarness) NewWallet(tb testing.TB) chaintest.Wallet {
+	tb.Helper()
 	h.keys++
 	key, path := keyOf(h.keys), chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: h.keys}
 	return chaintest.Wallet{
-		Address: h.addressOf(t, key), Path: path,
-		Sign: func(t testing.TB, unsigned []byte) []byte { return signAll(t, unsigned, key) },
+		Address: h.addressOf(tb, key), Path: path,
+		Sign: func(tb testing.TB, unsigned []byte) []byte { return signAll(tb, unsigned, key) },
 	}
 }
 
 // signAll signs every input of a PSBT with one key.
-func signAll(t testing.TB, unsigned []byte, key *btcec.PrivateKey) []byte {
-	t.Helper()
+func signAll(tb testing.TB, unsigned []byte, key *btcec.PrivateKey) []byte {
+	tb.Helper()
 	packet, err := psbt.NewFromRawBytes(bytes.NewReader(unsigned), false)
 	if err != nil {
-		t.Fatalf("read PSBT: %v", err)
+		tb.Fatalf("read PSBT: %v", err)
 	}
 	previous := map[wire.OutPoint]*wire.TxOut{}
 	for i, in := range packet.UnsignedTx.TxIn {
@@ -320,40 +314,40 @@ func signAll(t testing.TB, unsigned []byte, key *btcec.PrivateKey) []byte {
 	for i, in := range tx.TxIn {
 		utxo := packet.Inputs[i].WitnessUtxo
 		if in.Witness, err = txscript.WitnessSignature(tx, hashes, i, utxo.Value, utxo.PkScript, txscript.SigHashAll, key, true); err != nil {
-			t.Fatalf("sign input %d: %v", i, err)
+			tb.Fatalf("sign input %d: %v", i, err)
 		}
 	}
 	var raw bytes.Buffer
 	if err := tx.Serialize(&raw); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw.Bytes()
 }
 
-func signInput(t testing.TB, tx *wire.MsgTx, i int, utxo *wire.TxOut, key *btcec.PrivateKey) {
-	t.Helper()
+func signInput(tb testing.TB, tx *wire.MsgTx, i int, utxo *wire.TxOut, key *btcec.PrivateKey) {
+	tb.Helper()
 	hashes := txscript.NewTxSigHashes(tx, txscript.NewCannedPrevOutputFetcher(utxo.PkScript, utxo.Value))
 	witness, err := txscript.WitnessSignature(tx, hashes, i, utxo.Value, utxo.PkScript, txscript.SigHashAll, key, true)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	tx.TxIn[i].Witness = witness
 }
 
-func (h *btcdHarness) addressOf(t testing.TB, key *btcec.PrivateKey) string {
-	t.Helper()
+func (h *btcdHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
+	tb.Helper()
 	address, err := h.params.KeyAddress(key.PubKey().SerializeCompressed())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return address
 }
 
-func (h *btcdHarness) scriptOf(t testing.TB, address string) []byte {
-	t.Helper()
+func (h *btcdHarness) scriptOf(tb testing.TB, address string) []byte {
+	tb.Helper()
 	script, err := h.params.Script(address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return script
 }

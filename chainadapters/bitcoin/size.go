@@ -38,12 +38,12 @@ const (
 
 // weightOf is the weight of a signed transaction with these outputs.
 func weightOf(inputs int, outs []*wire.TxOut) uint64 {
-	weight := uint64(baseWeight) + uint64(inputs)*inputWeight //nolint:gosec // inputs ≤ maxInputs
-	weight += perByte * uint64(wire.VarIntSerializeSize(uint64(inputs))+wire.VarIntSerializeSize(uint64(len(outs))))
+	weight := baseWeight + inputs*inputWeight
+	weight += perByte * (wire.VarIntSerializeSize(uint64(inputs)) + wire.VarIntSerializeSize(uint64(len(outs)))) //nolint:gosec // counts
 	for _, out := range outs {
-		weight += perByte * uint64(outputBytes+len(out.PkScript))
+		weight += perByte * (outputBytes + len(out.PkScript))
 	}
-	return weight
+	return uint64(weight) //nolint:gosec // a sum of sizes
 }
 
 // feeFor is what a weight costs at a rate, rounded up twice: to whole virtual

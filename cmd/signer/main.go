@@ -77,6 +77,6 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 }
 
 func fail(w io.Writer, code int, err error) int {
-	_, _ = fmt.Fprintf(w, "signer: %v\n", err) //nolint:errcheck // nowhere else to say it
+	_, _ = fmt.Fprintf(w, "signer: %v\n", err) // there is nowhere else to say it
 	return code
 }

@@ -106,10 +106,10 @@ func (m *Metrics) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
-		_ = srv.Shutdown(drain) //nolint:errcheck // the process ends either way
+		_ = srv.Shutdown(drain) // the process ends either way
 	})
 	defer stop()
-	if err := srv.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // returned as it is
+	if err := srv.Serve(l); err != http.ErrServerClosed {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil

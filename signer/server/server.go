@@ -112,19 +112,24 @@ func (s *Server) Status(context.Context, *signerv1.StatusRequest) (*signerv1.Sta
 
 // toStatus maps the signer's errors to gRPC codes, once for all methods.
 func toStatus(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, signer.ErrInvalid):
-		return status.Error(codes.InvalidArgument, err.Error())
-	case errors.Is(err, signer.ErrRefused), errors.Is(err, signer.ErrFrozen):
-		return status.Error(codes.FailedPrecondition, err.Error())
-	case errors.Is(err, signer.ErrUnknownChain):
-		return status.Error(codes.NotFound, err.Error())
-	case errors.Is(err, signer.ErrJournal):
-		return status.Error(codes.Unavailable, err.Error())
 	}
-	return status.Error(codes.Internal, err.Error())
+	return status.Error(codeOf(err), err.Error()) //nolint:wrapcheck // this is the wire form
+}
+
+func codeOf(err error) codes.Code {
+	switch {
+	case errors.Is(err, signer.ErrInvalid):
+		return codes.InvalidArgument
+	case errors.Is(err, signer.ErrRefused), errors.Is(err, signer.ErrFrozen):
+		return codes.FailedPrecondition
+	case errors.Is(err, signer.ErrUnknownChain):
+		return codes.NotFound
+	case errors.Is(err, signer.ErrJournal):
+		return codes.Unavailable
+	}
+	return codes.Internal
 }
 
 // mayCall says which processes may call a method. Health is for everybody with

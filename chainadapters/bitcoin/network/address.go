@@ -68,22 +68,31 @@ func (p Params) witnessAddressScript(s string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
 	}
+	if err := checkProgram(version, len(program), variant == bech32.Version0); err != nil {
+		return nil, err
+	}
+	return witnessScript(version, program), nil
+}
+
+// checkProgram says whether rules exist for a witness program of this version
+// and length, and whether its checksum is of the kind that belongs to it.
+func checkProgram(version byte, length int, plainChecksum bool) error {
 	switch {
-	case version > maxWitnessVer, len(program) < minProgram, len(program) > maxProgram:
-		return nil, fmt.Errorf("%w: witness program of version %d with %d bytes", ErrAddress, version, len(program))
-	case version == 0 && len(program) != hashSize && len(program) != longHashSize:
-		return nil, fmt.Errorf("%w: witness program of %d bytes", ErrAddress, len(program))
-	case version == 1 && len(program) != longHashSize:
+	case version > maxWitnessVer, length < minProgram, length > maxProgram:
+		return fmt.Errorf("%w: witness program of version %d with %d bytes", ErrAddress, version, length)
+	case version == 0 && length != hashSize && length != longHashSize:
+		return fmt.Errorf("%w: witness program of %d bytes", ErrAddress, length)
+	case version == 1 && length != longHashSize:
 		// Other version 1 programs (pay to anchor) are spendable by anyone.
-		return nil, fmt.Errorf("%w: witness program of version 1 with %d bytes", ErrAddress, len(program))
+		return fmt.Errorf("%w: witness program of version 1 with %d bytes", ErrAddress, length)
 	case version > 1:
 		// Rules for these versions do not exist yet: whatever is sent there can
 		// be taken by any miner.
-		return nil, fmt.Errorf("%w: witness version %d has no rules yet", ErrAddress, version)
-	case (version == 0) != (variant == bech32.Version0):
-		return nil, fmt.Errorf("%w: checksum of the wrong kind (BIP 350)", ErrAddress)
+		return fmt.Errorf("%w: witness version %d has no rules yet", ErrAddress, version)
+	case (version == 0) != plainChecksum:
+		return fmt.Errorf("%w: checksum of the wrong kind (BIP 350)", ErrAddress)
 	}
-	return witnessScript(version, program), nil
+	return nil
 }
 
 func (p Params) base58Script(s string) ([]byte, error) {
@@ -155,7 +164,7 @@ func witnessScript(version byte, program []byte) []byte {
 	if version > 0 {
 		opcode = opOne + version - 1
 	}
-	return append([]byte{opcode, byte(len(program))}, program...)
+	return append([]byte{opcode, byte(len(program))}, program...) //nolint:gosec // at most maxProgram
 }
 
 func witnessVersion(opcode byte) byte {
