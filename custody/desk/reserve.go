@@ -71,6 +71,9 @@ func (d *Desk) reserveSlot(ctx context.Context, adapter chainadapters.Adapter, a
 	if q.Cover, err = cover(ctx, adapter, r, from.Address, at); err != nil {
 		return err
 	}
+	if q.Cover.Asset.Less(r.Amount) { // an estimate would only say that the call fails
+		return fmt.Errorf("%w: it has %s, %s are needed", custody.ErrHotWallet, q.Cover.Asset, r.Amount)
+	}
 	slot := q.From
 	slot.Nonce = q.First
 	if q.Fee, err = adapter.Quote(ctx, chainadapters.Plan{Payments: payments(r), Slot: &slot}); err != nil {
