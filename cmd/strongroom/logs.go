@@ -64,16 +64,23 @@ func (c *logsCommand) Run(e *env) error {
 
 // current returns the file at path: the open one, or the one that replaced it.
 func current(open *os.File, path string) (*os.File, error) {
-	was, errOpen := open.Stat()
-	is, errPath := os.Stat(path)
-	if errOpen != nil || errPath != nil || os.SameFile(was, is) {
+	was, err := open.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at log: %w", err)
+	}
+	is, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && os.SameFile(was, is)) {
 		return open, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at log: %w", err)
 	}
 	next, err := os.Open(path) //nolint:gosec // below the state folder
 	if err != nil {
 		return nil, fmt.Errorf("reopen log: %w", err)
 	}
-	return next, open.Close()
+	_ = open.Close() // it was only read
+	return next, nil
 }
 
 // lastLines copies the last n lines and leaves the file at its end.

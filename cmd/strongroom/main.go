@@ -31,6 +31,11 @@ type cli struct {
 	Logs    logsCommand    `cmd:"" help:"Print the log of one service."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what is missing on this machine and how to get it."`
 	Migrate migrateCommand `cmd:"" help:"Bring the platform's database to the newest version."`
+	API     apiCommand     `cmd:"" name:"api" help:"Serve the REST interface."`
+
+	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
+
+	clientCommands
 }
 
 const description = `Custody, ledger and workflows of an exchange, on one machine or many.
@@ -99,13 +104,13 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 }
 
 func fail(w io.Writer, code int, err error) int {
-	_, _ = fmt.Fprintf(w, "strongroom: %v\n", err) //nolint:errcheck // nowhere else to say it
+	_, _ = fmt.Fprintf(w, "strongroom: %v\n", err)
 	return code
 }
 
 // printf writes for people. A closed pipe is no reason to fail.
 func (e *env) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(e.out, format, args...) //nolint:errcheck // see above
+	_, _ = fmt.Fprintf(e.out, format, args...)
 }
 
 const defaultStateDir = ".strongroom"
@@ -139,7 +144,7 @@ func loadEnv(dir string) {
 	for lines.Scan() {
 		key, value, ok := strings.Cut(lines.Text(), "=")
 		if _, set := os.LookupEnv(key); ok && !set && strings.HasPrefix(key, "STRONGROOM_") {
-			_ = os.Setenv(key, value) //nolint:errcheck // a bad name is a name that nobody reads
+			_ = os.Setenv(key, value)
 		}
 	}
 }

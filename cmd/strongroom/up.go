@@ -70,7 +70,7 @@ func startStack(e *env, f stateFlag, reset bool) (*stack.Stack, error) {
 	}
 	began := e.clock()
 	s, err := stack.Up(e.ctx, stack.Config{
-		Layout: layout, Root: root, Migrate: migrate, Children: children, Clock: e.clock, Log: e.log,
+		Layout: layout, Root: root, Migrate: migrate, Children: children, Clock: e.clock,
 		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
 		Step:       say.step, Note: say.note,
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +34,7 @@ type Happening struct {
 // State is how a service is doing.
 type State struct {
 	Name     string    `json:"name"`
+	Order    int       `json:"order"` // of the start, from 1
 	PID      int       `json:"pid"`
 	Ready    bool      `json:"ready"`
 	Restarts int       `json:"restarts"`
@@ -42,7 +44,7 @@ type State struct {
 
 // SupervisorConfig holds the collaborators of a Supervisor.
 type SupervisorConfig struct {
-	Clock func() time.Time // nil: the system's
+	Clock func() time.Time
 	// Notify is told what happens, from several goroutines. May be nil.
 	Notify func(Happening)
 	// Record is told each change of a service's state; Ready is false and PID is
@@ -61,6 +63,7 @@ type Supervisor struct {
 
 type supervised struct {
 	service Service
+	order   int
 	stop    context.CancelFunc
 	gone    chan struct{} // closed when nothing of the service runs any more
 
@@ -77,9 +80,9 @@ const (
 )
 
 // NewSupervisor returns a supervisor without services.
-func NewSupervisor(cfg SupervisorConfig) *Supervisor {
+func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+		return nil, errors.New("supervisor needs a clock")
 	}
 	if cfg.Notify == nil {
 		cfg.Notify = func(Happening) {}
@@ -87,7 +90,7 @@ func NewSupervisor(cfg SupervisorConfig) *Supervisor {
 	if cfg.Record == nil {
 		cfg.Record = func(State) {}
 	}
-	return &Supervisor{cfg: cfg}
+	return &Supervisor{cfg: cfg}, nil
 }
 
 // Start starts a service and returns when it is ready; from then on it is kept
@@ -98,9 +101,9 @@ func (s *Supervisor) Start(ctx context.Context, service Service) error {
 		return err
 	}
 	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	run := &supervised{service: service, stop: cancel, gone: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	run := &supervised{service: service, order: len(s.services) + 1, stop: cancel, gone: make(chan struct{})}
 	if s.stopping {
 		cancel()
 		return errors.Join(errors.New("supervisor is stopping"), process.Stop())
@@ -190,9 +193,10 @@ func (s *Supervisor) keep(ctx context.Context, run *supervised, process *Process
 // ctx ends first.
 func (s *Supervisor) again(ctx context.Context, run *supervised, why error, pause *time.Duration) *Process {
 	for {
+		reason, _, _ := strings.Cut(why.Error(), "\n")
 		s.cfg.Notify(Happening{
 			Service: run.service.Name, Err: why,
-			What: fmt.Sprintf("%v; starting it again in %s", why, *pause),
+			What: fmt.Sprintf("%s; starting it again in %s", reason, *pause),
 		})
 		select {
 		case <-ctx.Done():
@@ -221,7 +225,7 @@ func ended(p *Process) error {
 // set notes what runs now; nil for nothing.
 func (r *supervised) set(s *Supervisor, process *Process, restarts int) {
 	state := State{
-		Name: r.service.Name, Restarts: restarts, Since: s.cfg.Clock(), Endpoint: r.service.Endpoint,
+		Name: r.service.Name, Order: r.order, Restarts: restarts, Since: s.cfg.Clock(), Endpoint: r.service.Endpoint,
 	}
 	if process != nil {
 		state.PID, state.Ready = process.PID(), true

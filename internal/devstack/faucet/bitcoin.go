@@ -114,7 +114,7 @@ func (w *wallet) note(tx *wire.MsgTx, script []byte) {
 	}
 	for i, out := range tx.TxOut {
 		if bytes.Equal(out.PkScript, script) {
-			w.coins[wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}] = coin{sats: out.Value, height: w.height} //nolint:gosec // few outputs
+			w.coins[wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}] = coin{sats: out.Value, height: w.height}
 		}
 	}
 }
@@ -236,7 +236,7 @@ func (f *Faucet) read(ctx context.Context, height int64) error {
 		}
 		for n, out := range tx.TxOut {
 			if bytes.Equal(out.PkScript, f.btcSite.script) {
-				point := wire.OutPoint{Hash: tx.TxHash(), Index: uint32(n)} //nolint:gosec // few outputs
+				point := wire.OutPoint{Hash: tx.TxHash(), Index: uint32(n)}
 				w.coins[point] = coin{sats: out.Value, height: height, coinbase: i == 0}
 			}
 		}
@@ -248,8 +248,7 @@ func (f *Faucet) read(ctx context.Context, height int64) error {
 func (f *Faucet) bitcoinMined(ctx context.Context, s Sent) (bool, error) {
 	var tx struct{ Confirmations uint64 }
 	err := f.cfg.Bitcoin.Call(ctx, &tx, "getrawtransaction", s.TxID, 1)
-	var refusal *devstack.RPCError
-	if errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*devstack.RPCError](err); ok {
 		return false, nil // the node does not know it
 	}
 	if err != nil {

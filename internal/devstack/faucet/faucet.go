@@ -136,8 +136,7 @@ func (f *Faucet) resend(ctx context.Context, s Sent) error {
 		call, method = f.cfg.Bitcoin.Call, "sendrawtransaction"
 	}
 	err := call(ctx, nil, method, s.raw)
-	var refusal *devstack.RPCError
-	if errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*devstack.RPCError](err); ok {
 		return nil
 	}
 	if err != nil {

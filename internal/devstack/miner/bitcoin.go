@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"strongroom/internal/devstack"
 )
@@ -77,12 +78,12 @@ func (c *Bitcoin) Save(ctx context.Context) error {
 		}
 		hash = header.PreviousBlockHash
 	}
-	for i := len(missing) - 1; i >= 0; i-- {
+	for _, m := range slices.Backward(missing) {
 		var raw string
-		if err := c.RPC.Call(ctx, &raw, "getblock", missing[i], 0); err != nil {
-			return fmt.Errorf("ask for block %s: %w", missing[i], err)
+		if err := c.RPC.Call(ctx, &raw, "getblock", m, 0); err != nil {
+			return fmt.Errorf("ask for block %s: %w", m, err)
 		}
-		if err := c.Log.Append(missing[i], raw); err != nil {
+		if err := c.Log.Append(m, raw); err != nil {
 			return err
 		}
 	}
@@ -140,8 +141,7 @@ func (c *Bitcoin) known(ctx context.Context, blocks []string) (int, error) {
 
 func (c *Bitcoin) has(ctx context.Context, hash string) (bool, error) {
 	err := c.RPC.Call(ctx, nil, "getblockheader", hash, true)
-	var refusal *devstack.RPCError
-	if errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*devstack.RPCError](err); ok {
 		return false, nil
 	}
 	if err != nil {

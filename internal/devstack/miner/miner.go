@@ -25,7 +25,7 @@ type Config struct {
 	Name   string
 	Chain  Chain
 	Policy Policy
-	Clock  func() time.Time // nil: the system's
+	Clock  func() time.Time
 	Log    *slog.Logger
 }
 
@@ -41,11 +41,8 @@ var ErrConfig = errors.New("miner is not configured")
 
 // New checks the configuration.
 func New(cfg Config) (*Miner, error) {
-	if cfg.Chain == nil || cfg.Log == nil || cfg.Policy.Every <= 0 || cfg.Policy.Heartbeat <= 0 {
-		return nil, fmt.Errorf("%w: chain, log and paces are needed", ErrConfig)
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+	if cfg.Chain == nil || cfg.Log == nil || cfg.Clock == nil || cfg.Policy.Every <= 0 || cfg.Policy.Heartbeat <= 0 {
+		return nil, fmt.Errorf("%w: chain, log, clock and paces are needed", ErrConfig)
 	}
 	// A fresh miner owes the chain its depth: what the last one mined before it
 	// ended may still wait for confirmations.

@@ -49,7 +49,7 @@ func (l Layout) clusterDir() (dir, note string, err error) {
 func serverBin(root string) (string, error) {
 	bin, err := devstack.PostgresBinDir(root)
 	if err != nil {
-		return "", err //nolint:wrapcheck // names what is missing and the remedy
+		return "", err
 	}
 	owner, err := devstack.PostgresOwner()
 	if err != nil {

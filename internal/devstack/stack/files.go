@@ -46,7 +46,7 @@ func chains(s Settings, btcdPassword string) []chainadapters.Config {
 
 // writeFiles writes the chain, asset and signer policy files.
 func (l Layout) writeFiles(s Settings, btcdPassword, token string) error {
-	list, err := json.MarshalIndent(chains(s, btcdPassword), "", "  ")
+	list, err := json.MarshalIndent(chains(s, btcdPassword), "", "  ") //nolint:gosec,musttag // readable by us only; read back into the same type
 	if err != nil {
 		return fmt.Errorf("encode chains: %w", err)
 	}

@@ -17,14 +17,17 @@ import (
 // Layout names what is in the state folder.
 type Layout struct{ Dir string }
 
-// The secrets, each a file of its own below secrets/.
+// The secrets, each a file of its own below secrets/. These are names.
+//
+//nolint:gosec // see above
 const (
 	postgresSecret   = "postgres-password"
 	btcdSecret       = "btcd-rpc-password"
-	payloadSecret    = "payload-key" //nolint:gosec // a file name
+	payloadSecret    = "payload-key"
 	passphraseSecret = "signer-passphrase"
-	secretBytes      = 32
 )
+
+const secretBytes = 32
 
 // OpenLayout returns the layout of dir as an absolute path, without touching it.
 func OpenLayout(dir string) (Layout, error) {

@@ -53,7 +53,7 @@ func (l Layout) Running() int {
 
 func holder(f *os.File) string {
 	text := make([]byte, 16)
-	n, _ := f.ReadAt(text, 0) //nolint:errcheck // a short file is an empty answer
+	n, _ := f.ReadAt(text, 0)
 	if n == 0 {
 		return "unknown"
 	}

@@ -13,8 +13,8 @@ import (
 
 const maxLogBytes = 64 << 20 // then a service's log is set aside at its next start
 
-// logFile opens a service's log for appending.
-func (s *Stack) logFile(name string) (*os.File, error) {
+// openLog opens a service's log for appending.
+func (s *Stack) openLog(name string) (*os.File, error) {
 	path := s.cfg.Layout.LogFile(name)
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
 		if err := os.Rename(path, path+".1"); err != nil {
@@ -31,7 +31,7 @@ func (s *Stack) logFile(name string) (*os.File, error) {
 // run supervises a service whose output goes to its log file. A start that fails
 // shows the end of the log.
 func (s *Stack) run(ctx context.Context, service devstack.Service) error {
-	log, err := s.logFile(service.Name)
+	log, err := s.openLog(service.Name)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *Stack) migrate(ctx context.Context) (string, error) {
 func (s *Stack) temporal(ctx context.Context) (string, error) {
 	bin, err := devstack.TemporalBin(s.cfg.Root)
 	if err != nil {
-		return "", err //nolint:wrapcheck // names what is missing and the remedy
+		return "", err
 	}
 	postgres, err := s.postgresConfig()
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Stack) temporal(ctx context.Context) (string, error) {
 func (s *Stack) ethereum(ctx context.Context) (string, error) {
 	bin, err := devstack.AnvilBin(s.cfg.Root)
 	if err != nil {
-		return "", err //nolint:wrapcheck // names what is missing and the remedy
+		return "", err
 	}
 	s.anvil = devstack.AnvilConfig{Bin: bin, Port: s.settings.Ports[portAnvil], StateFile: s.cfg.Layout.path("anvil", "state.json")}
 	endpoint := s.anvil.RPC().URL
@@ -144,7 +144,7 @@ func (s *Stack) ethereum(ctx context.Context) (string, error) {
 func (s *Stack) btcd(ctx context.Context) (string, error) {
 	bin, err := devstack.BtcdBin(s.cfg.Root)
 	if err != nil {
-		return "", err //nolint:wrapcheck // names what is missing and the remedy
+		return "", err
 	}
 	address, err := faucet.MiningAddress()
 	if err != nil {
@@ -221,7 +221,7 @@ func (s *Stack) child(ctx context.Context, c Child) error {
 // mine runs a miner until Down.
 func (s *Stack) mine(ctx context.Context, name string, chain miner.Chain) error {
 	m, err := miner.New(miner.Config{
-		Name: name, Chain: chain, Policy: miner.DefaultPolicy(), Clock: s.cfg.Clock, Log: s.cfg.Log,
+		Name: name, Chain: chain, Policy: miner.DefaultPolicy(), Clock: s.cfg.Clock, Log: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("make miner: %w", err)

@@ -1,6 +1,9 @@
 package stack
 
 import (
+	"cmp"
+	"slices"
+
 	"strongroom/internal/devstack"
 )
 
@@ -32,6 +35,8 @@ func (l Layout) Status() (Status, error) {
 		}
 		st.Services = append(st.Services, r.State)
 	}
+	// In the order of start, which is the order in which they need each other.
+	slices.SortFunc(st.Services, func(a, b devstack.State) int { return cmp.Compare(a.Order, b.Order) })
 	if len(settings.Ports) > 0 {
 		st.URLs = urls(settings.Ports)
 	}

@@ -49,8 +49,7 @@ type Config struct {
 	// that people should know. Both may be called from several goroutines.
 	Step  func(name string, took time.Duration, detail string)
 	Note  func(line string)
-	Log   *slog.Logger
-	Clock func() time.Time // nil: the system's
+	Clock func() time.Time
 }
 
 // Ports tells the children's ports.
@@ -63,6 +62,8 @@ type Stack struct {
 	cfg        Config
 	settings   Settings
 	lock       *os.File
+	logFile    *os.File
+	log        *slog.Logger // logs/up.log
 	supervisor *devstack.Supervisor
 	faucet     *faucet.Faucet
 	env        map[string]string
@@ -79,14 +80,19 @@ type secrets struct{ postgres, btcd string }
 // ErrConfig reports a Config that lacks something.
 var ErrConfig = errors.New("stack is not configured")
 
+func (c Config) check() error {
+	if c.Migrate == nil || c.LoadAssets == nil || c.Children == nil || c.Step == nil || c.Note == nil ||
+		c.Clock == nil || c.Root == "" {
+		return ErrConfig
+	}
+	return nil
+}
+
 // Up starts everything and returns when it is ready. What it started before an
 // error is stopped again. ErrRunning where another process has the folder.
 func Up(ctx context.Context, cfg Config) (*Stack, error) {
-	if cfg.Migrate == nil || cfg.LoadAssets == nil || cfg.Children == nil || cfg.Step == nil || cfg.Note == nil || cfg.Log == nil || cfg.Root == "" {
-		return nil, ErrConfig
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+	if err := cfg.check(); err != nil {
+		return nil, err
 	}
 	s := &Stack{cfg: cfg, endMines: func() {}}
 	if err := cfg.Layout.create(); err != nil {
@@ -97,10 +103,14 @@ func Up(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	s.lock = lock
-	s.supervisor = devstack.NewSupervisor(devstack.SupervisorConfig{
-		Clock: cfg.Clock, Record: s.record,
-		Notify: func(h devstack.Happening) { cfg.Note(h.Service + " " + h.What) },
-	})
+	if s.logFile, err = s.openLog("up"); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.log = slog.New(slog.NewJSONHandler(s.logFile, nil))
+	s.supervisor, err = devstack.NewSupervisor(devstack.SupervisorConfig{Clock: cfg.Clock, Record: s.record, Notify: s.notify})
+	if err != nil {
+		return nil, errors.Join(err, s.logFile.Close(), lock.Close())
+	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Down())
 	}
@@ -208,7 +218,13 @@ func (s *Stack) Down() error {
 	if s.bitcoin != nil {
 		err = errors.Join(err, s.bitcoin.Log.Close())
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, s.logFile.Close(), s.lock.Close())
+}
+
+// notify tells people in one line, and the log in full.
+func (s *Stack) notify(h devstack.Happening) {
+	s.log.Info("service changed", "service", h.Service, "what", h.What, "error", h.Err)
+	s.cfg.Note(h.Service + " " + h.What)
 }
 
 // Status says what is running.
@@ -228,7 +244,7 @@ func (s *Stack) Env() map[string]string { return s.env }
 // record keeps a service's state for status and for the next start.
 func (s *Stack) record(state devstack.State) {
 	if err := s.cfg.Layout.writeRecord(state); err != nil {
-		s.cfg.Log.Error("state is not recorded", "service", state.Name, "error", err)
+		s.log.Error("state is not recorded", "service", state.Name, "error", err)
 	}
 }
 

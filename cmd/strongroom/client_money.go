@@ -1,0 +1,60 @@
+package main
+
+import (
+	"net/http"
+
+	"strongroom/api/client"
+	"strongroom/internal/id"
+)
+
+type addressCommand struct {
+	apiFlags
+
+	Asset string `arg:"" help:"Asset code, such as BTC."`
+}
+
+// Run asks for the address.
+func (c *addressCommand) Run(e *env) error {
+	return c.ask(e, customerFile(c.Dir), http.MethodPost, "/v1/deposit-addresses", map[string]string{"asset": c.Asset})
+}
+
+type balancesCommand struct{ apiFlags }
+
+// Run shows balances.
+func (c *balancesCommand) Run(e *env) error {
+	return c.ask(e, customerFile(c.Dir), http.MethodGet, "/v1/balances", nil)
+}
+
+type depositsCommand struct{ apiFlags }
+
+// Run lists deposits.
+func (c *depositsCommand) Run(e *env) error {
+	return c.ask(e, customerFile(c.Dir), http.MethodGet, "/v1/deposits", nil)
+}
+
+type withdrawalsCommand struct{ apiFlags }
+
+// Run lists withdrawals.
+func (c *withdrawalsCommand) Run(e *env) error {
+	return c.ask(e, customerFile(c.Dir), http.MethodGet, "/v1/withdrawals", nil)
+}
+
+type withdrawCommand struct {
+	apiFlags
+
+	Asset          string `arg:"" help:"Asset code, such as BTC."`
+	Amount         string `arg:"" help:"Decimal amount that shall arrive."`
+	To             string `arg:"" help:"Outside address."`
+	IdempotencyKey string `help:"Repeat a request with its key; a new one where empty." placeholder:"KEY"`
+}
+
+// Run asks for the withdrawal. The key is said first: whoever does not see the
+// answer can ask again with it, and pays once.
+func (c *withdrawCommand) Run(e *env) error {
+	if c.IdempotencyKey == "" {
+		c.IdempotencyKey = id.New("cli")
+	}
+	e.printf("idempotency key %s\n", c.IdempotencyKey)
+	return c.ask(e, customerFile(c.Dir), http.MethodPost, "/v1/withdrawals",
+		map[string]string{"asset": c.Asset, "amount": c.Amount, "to": c.To}, client.IdempotencyKey(c.IdempotencyKey))
+}
