@@ -38,6 +38,8 @@ type balancesOutput struct {
 type entriesInput struct {
 	Page
 	Asset string `query:"asset" required:"true" pattern:"^[A-Z][A-Z0-9]{0,11}$" patternDescription:"an asset code such as BTC"`
+	// Account is one of the customer's accounts in the asset.
+	Account string `query:"account" enum:"funding,maturing,debt" default:"funding" doc:"funding: may be used; maturing: waits for confirmations; debt: owed"`
 }
 
 type entriesOutput struct {
@@ -76,7 +78,7 @@ func (s *Server) routeEntries() {
 
 func (s *Server) listEntries(ctx context.Context, in *entriesInput) (*entriesOutput, error) {
 	customer := principal(ctx).Customer
-	scope := scopeOf("entries", customer, in.Asset)
+	scope := scopeOf("entries", customer, in.Asset, in.Account)
 	cursor, err := s.cursors.open(scope, in.Cursor)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func (s *Server) listEntries(ctx context.Context, in *entriesInput) (*entriesOut
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.cfg.Books.Entries(ctx, customer, in.Asset, cursor, in.limit())
+	list, next, err := s.cfg.Books.Entries(ctx, EntryQuery{Customer: customer, Asset: in.Asset, Account: in.Account, Cursor: cursor, Limit: in.limit()})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func (s *Server) listEntries(ctx context.Context, in *entriesInput) (*entriesOut
 	out.Body.Items = make([]LedgerEntry, len(list))
 	for i, e := range list {
 		out.Body.Items[i] = LedgerEntry{
-			ID: e.ID, Asset: e.Asset, Account: e.Account, Direction: e.Direction, Kind: e.Kind,
+			ID: e.ID, Asset: in.Asset, Account: in.Account, Direction: e.Direction, Kind: e.Kind,
 			Amount: a.Money().Format(e.Amount), BookedAt: e.BookedAt, EventTime: e.EventTime,
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,6 +127,7 @@ func TestRandomRequestsGetDocumentedAnswers(t *testing.T) {
 			}
 		}
 	}
+	slices.SortFunc(targets, func(a, b target) int { return strings.Compare(a.path+a.method, b.path+b.method) })
 	statuses := map[int]int{}
 	for range requests {
 		x := targets[r.IntN(len(targets))]
@@ -169,7 +171,7 @@ func (h *house) randomRequest(r *rand.Rand, cred reqsign.Credential, method, pat
 	}
 	good := map[string][]string{
 		"customer": {h.customer.ID}, "code": {"BTC", "OLD", "NONE"}, "id": {h.deposits[0].ID, "wdr_00000000000000000000000000000000"},
-		"key": {"key_00000000000000000000000000000000"}, "limit": {"1", "200"}, "cursor": {""}, "asset": {"BTC", "NONE"},
+		"key": {"key_00000000000000000000000000000000"}, "limit": {"1", "200"}, "cursor": {""}, "asset": {"BTC", "NONE"}, "account": {"funding", "maturing"},
 	}
 	query := url.Values{}
 	for _, p := range op.Parameters {

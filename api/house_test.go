@@ -185,8 +185,8 @@ func (v *vault) Balances(context.Context, string) ([]api.Balance, error) {
 	return []api.Balance{{Asset: "BTC", Available: v.available}}, v.broken
 }
 
-func (v *vault) Entries(_ context.Context, _, asset, _ string, _ int) ([]api.Entry, string, error) {
-	return []api.Entry{{ID: "dep/x/credit/1", Asset: asset, Account: "maturing", Direction: "credit", Kind: "single", Amount: money.FromUint64(5)}}, "", v.broken
+func (v *vault) Entries(_ context.Context, q api.EntryQuery) ([]api.Entry, string, error) {
+	return []api.Entry{{ID: "dep/x/credit/1", Direction: "credit", Kind: "single", Amount: money.FromUint64(uint64(len(q.Account)))}}, "", v.broken
 }
 
 func (v *vault) Chains(context.Context) ([]api.ChainHealth, error) {

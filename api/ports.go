@@ -56,8 +56,6 @@ type Balance struct {
 // Entry is one booking on a customer's account.
 type Entry struct {
 	ID        string // transfer id
-	Asset     string
-	Account   string // funding, maturing or debt
 	Direction string // debit or credit
 	Kind      string // single, pending, post or void
 	Amount    money.Units
@@ -65,13 +63,21 @@ type Entry struct {
 	EventTime time.Time
 }
 
+// EntryQuery asks for a page of bookings.
+type EntryQuery struct {
+	Customer, Asset, Account string
+	Cursor                   string // empty for the newest
+	Limit                    int
+}
+
 // Books reads the ledger.
 type Books interface {
 	// Balances returns a customer's balances, by asset code.
 	Balances(ctx context.Context, customer string) ([]Balance, error)
-	// Entries returns up to limit bookings after cursor (empty for the first),
-	// newest first, and the cursor of the next page or "".
-	Entries(ctx context.Context, customer, asset, cursor string, limit int) (list []Entry, next string, err error)
+	// Entries returns up to limit bookings of one account (funding, maturing or
+	// debt) after cursor (empty for the first), newest first, and the cursor of
+	// the next page or "". An account that does not exist yet has none.
+	Entries(ctx context.Context, q EntryQuery) (list []Entry, next string, err error)
 }
 
 // Addresses gives out deposit addresses: one per customer and asset, always the

@@ -1,9 +1,12 @@
 package identity
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,7 +22,10 @@ const sealKeyBytes = 32
 
 // Sealer encrypts secrets at rest with AES-256-GCM, bound to the id of their
 // owner so that two rows cannot be swapped.
-type Sealer struct{ aead cipher.AEAD }
+type Sealer struct {
+	aead cipher.AEAD
+	key  []byte
+}
 
 // NewSealer takes a 32-byte key. Errors wrap ErrInvalid.
 func NewSealer(key []byte) (*Sealer, error) {
@@ -34,11 +40,21 @@ func NewSealer(key []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cipher mode: %w", err)
 	}
-	return &Sealer{aead}, nil
+	return &Sealer{aead: aead, key: bytes.Clone(key)}, nil
 }
 
 // LogValue keeps the key out of logs.
 func (*Sealer) LogValue() slog.Value { return slog.StringValue("sealer") }
+
+// Derive returns 32 bytes for another purpose, which tell nothing about the key
+// (HKDF, RFC 5869). The same file gives the same bytes.
+func (s *Sealer) Derive(purpose string) ([]byte, error) {
+	out, err := hkdf.Key(sha256.New, s.key, nil, "strongroom/"+purpose, sealKeyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive key for %s: %w", purpose, err)
+	}
+	return out, nil
+}
 
 func (s *Sealer) seal(secret []byte, owner string) []byte {
 	nonce := make([]byte, s.aead.NonceSize())
