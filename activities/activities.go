@@ -7,8 +7,12 @@ import (
 	"context"
 	"errors"
 
+	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/custody/desk"
 	"strongroom/internal/temporalx"
+	"strongroom/ledger"
+	signerclient "strongroom/signer/client"
 )
 
 // Classify marks err with its kind for the workflow. What passes by itself waits
@@ -36,7 +40,11 @@ func Step[I, O any](call func(context.Context, I) (O, error)) func(context.Conte
 
 // waiting lists what passes without anybody doing anything about it.
 func waiting() []error {
-	return []error{custody.ErrChainHalted, custody.ErrHotWallet, custody.ErrSlots, custody.ErrConflict}
+	return []error{
+		custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrHotWallet, custody.ErrSlots, custody.ErrConflict,
+		ledger.ErrInsufficient, // the hot wallet's book follows the chain: a little later it is there
+		ledger.ErrStale,        // value left while the house was being counted: count again
+	}
 }
 
 // refusals lists what gives the same answer however often it is asked.
@@ -44,6 +52,8 @@ func refusals() []error {
 	return []error{
 		custody.ErrNotFound, custody.ErrIllegal, custody.ErrIdempotency, custody.ErrAsset, custody.ErrAmount,
 		custody.ErrDestination, custody.ErrInsufficient, custody.ErrLimit, custody.ErrFrozen,
+		desk.ErrForgery, chainadapters.ErrPlan, chainadapters.ErrAddress,
+		signerclient.ErrInvalid, signerclient.ErrRefused, signerclient.ErrForbidden,
 	}
 }
 

@@ -9,8 +9,12 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"strongroom/activities"
+	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/custody/desk"
 	"strongroom/internal/temporalx"
+	"strongroom/ledger"
+	signerclient "strongroom/signer/client"
 )
 
 func TestEachErrorHasItsKind(t *testing.T) {
@@ -21,7 +25,13 @@ func TestEachErrorHasItsKind(t *testing.T) {
 		custody.ErrIdempotency: temporalx.KindRefused, custody.ErrAsset: temporalx.KindRefused,
 		custody.ErrAmount: temporalx.KindRefused, custody.ErrDestination: temporalx.KindRefused,
 		custody.ErrInsufficient: temporalx.KindRefused, custody.ErrLimit: temporalx.KindRefused,
-		custody.ErrFrozen:           temporalx.KindRefused,
+		custody.ErrFrozen: temporalx.KindRefused, desk.ErrForgery: temporalx.KindRefused,
+		chainadapters.ErrPlan: temporalx.KindRefused, chainadapters.ErrAddress: temporalx.KindRefused,
+		custody.ErrKeyHalted: temporalx.KindWait, ledger.ErrInsufficient: temporalx.KindWait,
+		signerclient.ErrInvalid: temporalx.KindRefused, signerclient.ErrRefused: temporalx.KindRefused,
+		signerclient.ErrForbidden: temporalx.KindRefused, ledger.ErrStale: temporalx.KindWait,
+		ledger.ErrUnattested:        temporalx.KindFault,
+		chainadapters.ErrIncomplete: temporalx.KindFault, chainadapters.ErrRefused: temporalx.KindFault,
 		errors.New("anything else"): temporalx.KindFault, context.DeadlineExceeded: temporalx.KindFault,
 	} {
 		marked := activities.Classify(fmt.Errorf("reserve wdr_1: %w", err))

@@ -12,7 +12,8 @@ import (
 type Policy uint8
 
 // The policies. None of them gives up by itself: whoever must not be asked again
-// answers with an error that is marked so, and everything else may pass.
+// answers with an error that is marked so, and everything else may pass. Only
+// local activities hand a lasting failure back to their workflow, see LocalOptions.
 const (
 	// Quick is for our own database: it answers in milliseconds or is down.
 	Quick Policy = iota + 1
@@ -57,7 +58,15 @@ func (p Policy) Options() workflow.ActivityOptions {
 	return workflow.ActivityOptions{StartToCloseTimeout: p.Patience().Attempt, RetryPolicy: p.retry()}
 }
 
+// localTotal bounds all attempts of a local activity together. While they last
+// they keep the workflow's task open, and each that is put off for longer is
+// written to the history: the workflow waits itself instead.
+const localTotal = 20 * time.Second
+
 // LocalOptions returns the policy as the SDK takes it for a local activity.
 func (p Policy) LocalOptions() workflow.LocalActivityOptions {
-	return workflow.LocalActivityOptions{StartToCloseTimeout: p.Patience().Attempt, RetryPolicy: p.retry()}
+	is := p.Patience()
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: min(is.Attempt, localTotal), ScheduleToCloseTimeout: localTotal, RetryPolicy: p.retry(),
+	}
 }

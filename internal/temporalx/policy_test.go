@@ -19,7 +19,7 @@ func TestEachPolicyIsBoundedAndNeverGivesUp(t *testing.T) {
 		if is.Attempt <= 0 || is.First <= 0 || is.Longest < is.First || is.Growth <= 1 {
 			t.Errorf("policy %d: %+v", p, is)
 		}
-		if o.StartToCloseTimeout != is.Attempt || local.StartToCloseTimeout != is.Attempt {
+		if o.StartToCloseTimeout != is.Attempt || local.StartToCloseTimeout > is.Attempt || local.ScheduleToCloseTimeout < local.StartToCloseTimeout {
 			t.Errorf("policy %d: an attempt is not bounded", p)
 		}
 		for _, r := range []int32{o.RetryPolicy.MaximumAttempts, local.RetryPolicy.MaximumAttempts} {

@@ -40,6 +40,8 @@ type View struct {
 	custody.Progress
 	// Trouble is why the walk waits for a person; empty while it does not.
 	Trouble string `json:"trouble,omitempty"`
+	// Fault is what failed last and will be tried again by itself.
+	Fault string `json:"fault,omitempty"`
 }
 
 // What the walk needs done. Each step may be taken twice and by two at once: the

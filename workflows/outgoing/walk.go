@@ -83,7 +83,7 @@ func (w *Walk) round(ctx workflow.Context) error {
 	if w.now.State != before {
 		w.naps = 0
 	}
-	stuck := w.now.State == before || w.now.Trouble != ""
+	stuck := w.now.State == before
 	if w.now.Ended || (!stuck && !waits(w.now.State)) {
 		return nil
 	}
@@ -115,8 +115,10 @@ func (w *Walk) advance(ctx workflow.Context) {
 	}
 	switch {
 	case w.now.Ended: // it was cancelled meanwhile: that stands
+	case err != nil && !temporalx.IsRefused(err):
+		w.now.Fault = temporalx.Reason(err)
 	case err != nil:
-		w.now.Trouble = temporalx.Reason(err)
+		w.now.Trouble, w.now.Fault = temporalx.Reason(err), ""
 		workflow.GetLogger(ctx).Warn("intent needs a person", "intent", w.id, "state", string(w.now.State), "reason", w.now.Trouble)
 	default:
 		w.now = View{Progress: progress}

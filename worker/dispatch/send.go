@@ -1,0 +1,102 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"strongroom/custody/custodydb"
+	"strongroom/internal/temporalx"
+	"strongroom/workflows/collect"
+	"strongroom/workflows/deposit"
+	"strongroom/workflows/outgoing"
+	"strongroom/workflows/withdrawal"
+)
+
+// errTopic reports a message that this release does not know. It waits for one
+// that does.
+var errTopic = errors.New("unknown topic or kind")
+
+// send hands one message to Temporal. A start whose workflow is there already,
+// and a signal to a workflow that has ended, have been delivered.
+func (d *Dispatcher) send(ctx context.Context, row custodydb.OutboxRow) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	switch {
+	case row.Topic == custodydb.TopicDeposit:
+		return d.follow(ctx, row)
+	case row.Topic == custodydb.TopicWithdrawal && row.Kind == custodydb.KindStart:
+		return d.start(ctx, row, withdrawal.ID(row.Subject), withdrawal.Workflow)
+	case row.Topic == custodydb.TopicWithdrawal && row.Kind == custodydb.KindSignal:
+		return d.tell(ctx, row, withdrawal.ID(row.Subject))
+	case row.Topic == custodydb.TopicCollect && row.Kind == custodydb.KindStart:
+		return d.start(ctx, row, collect.ID(row.Subject), collect.Workflow)
+	case row.Topic == custodydb.TopicCollect && row.Kind == custodydb.KindSignal:
+		return d.tell(ctx, row, collect.ID(row.Subject))
+	}
+	return fmt.Errorf("%s %s: %w", row.Topic, row.Kind, errTopic)
+}
+
+// starter is one of the workflow types that carry an outgoing intent.
+type starter interface {
+	Start(ctx context.Context, c temporalx.Starter, o client.StartWorkflowOptions, in outgoing.Input) (client.WorkflowRun, error)
+}
+
+func (d *Dispatcher) start(ctx context.Context, row custodydb.OutboxRow, id string, workflow starter) error {
+	options, err := d.options(ctx, row, id)
+	if err != nil {
+		return err
+	}
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	_, err = workflow.Start(ctx, d.cfg.Temporal, options, outgoing.Input{ID: row.Subject})
+	if _, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); there {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Dispatcher) tell(ctx context.Context, row custodydb.OutboxRow, id string) error {
+	err := outgoing.Moved.Send(ctx, d.cfg.Temporal, id, outgoing.Fact{Key: row.Key})
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", id, err)
+	}
+	return nil
+}
+
+// follow tells a deposit's workflow, and begins it where none runs: the first
+// time, or again after its end.
+func (d *Dispatcher) follow(ctx context.Context, row custodydb.OutboxRow) error {
+	id := deposit.ID(row.Subject)
+	options, err := d.options(ctx, row, id)
+	if err != nil {
+		return err
+	}
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	options.EnableEagerStart = false // not offered together with a signal
+	err = temporalx.SendOrStart(ctx, d.cfg.Temporal, deposit.Moved, deposit.Fact{Key: row.Key}, deposit.Workflow, options, deposit.Input{ID: row.Subject})
+	if err != nil {
+		return fmt.Errorf("signal or start %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Dispatcher) options(ctx context.Context, row custodydb.OutboxRow, id string) (client.StartWorkflowOptions, error) {
+	labels, err := d.cfg.Label(ctx, row.Topic, row.Subject)
+	if err != nil {
+		return client.StartWorkflowOptions{}, fmt.Errorf("label %s: %w", id, err)
+	}
+	return client.StartWorkflowOptions{
+		ID: id, TaskQueue: d.cfg.Queue, TypedSearchAttributes: temporalx.Words(labels), EnableEagerStart: true,
+	}, nil
+}
