@@ -30,7 +30,7 @@ type Config struct {
 type Client struct{ cfg Config }
 
 // Problem is an error that the API answered.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457's name
 	Type   string       `json:"type"`
 	Title  string       `json:"title"`
 	Status int          `json:"status"`

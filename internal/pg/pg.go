@@ -89,14 +89,13 @@ func IsCheck(err error) bool { return hasCode(err, "23514") }
 
 // Constraint returns the name of the constraint that err says was violated, or "".
 func Constraint(err error) string {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pe.ConstraintName
 	}
 	return ""
 }
 
 func hasCode(err error, code string) bool {
-	var pe *pgconn.PgError
-	return errors.As(err, &pe) && pe.Code == code
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pe.Code == code
 }

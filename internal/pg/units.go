@@ -98,7 +98,7 @@ func AppendUnits(buf []byte, u money.Units) []byte {
 		rest, base, digit := u.Big(), big.NewInt(groupBase), new(big.Int)
 		for rest.Sign() > 0 {
 			rest.QuoRem(rest, base, digit)
-			groups[n] = uint16(digit.Uint64())
+			groups[n] = uint16(digit.Uint64()) //nolint:gosec // below groupBase
 			n++
 		}
 	}
@@ -107,7 +107,7 @@ func AppendUnits(buf []byte, u money.Units) []byte {
 	for trailing < n && groups[trailing] == 0 {
 		trailing++
 	}
-	buf = binary.BigEndian.AppendUint16(buf, uint16(n-trailing))
+	buf = binary.BigEndian.AppendUint16(buf, uint16(n-trailing)) //nolint:gosec // at most maxGroups
 	buf = binary.BigEndian.AppendUint16(buf, uint16(weight))
 	buf = append(buf, 0, 0, 0, 0) // sign: positive; display scale: none
 	for i := n - 1; i >= trailing; i-- {
@@ -121,24 +121,21 @@ const maxGroups = 20
 
 func (scanBinary) Scan(src []byte, target any) error {
 	u, ok := target.(*money.Units)
-	if !ok || len(src) < 8 {
+	if !ok {
 		return errUnits
 	}
-	n, weight := int(binary.BigEndian.Uint16(src)), int(int16(binary.BigEndian.Uint16(src[2:])))
-	sign := binary.BigEndian.Uint16(src[4:])
-	if sign != 0 || len(src) != 8+2*n || weight >= maxGroups || (n > 0 && weight < n-1) {
-		return errUnits
+	groups, weight, err := numericGroups(src)
+	if err != nil {
+		return err
 	}
 	if weight < smallGroups {
-		*u = money.FromUint64(smallValue(src[8:], n, weight))
+		*u = money.FromUint64(smallValue(groups, weight))
 		return nil
 	}
 	value, base := new(big.Int), big.NewInt(groupBase)
-	for i := 0; n > 0 && i <= weight; i++ {
+	for i := range weight + 1 {
 		value.Mul(value, base)
-		if i < n {
-			value.Add(value, big.NewInt(int64(binary.BigEndian.Uint16(src[8+2*i:]))))
-		}
+		value.Add(value, new(big.Int).SetUint64(groupAt(groups, i)))
 	}
 	parsed, err := money.FromBig(value)
 	if err != nil {
@@ -146,6 +143,46 @@ func (scanBinary) Scan(src []byte, target any) error {
 	}
 	*u = parsed
 	return nil
+}
+
+// numericGroups returns the digits of a whole unsigned number and the power of
+// groupBase of the first; zero has none.
+func numericGroups(src []byte) (groups []byte, weight int, err error) {
+	const header = 8
+	if len(src) < header {
+		return nil, 0, errUnits
+	}
+	n, sign := int(binary.BigEndian.Uint16(src)), binary.BigEndian.Uint16(src[4:])
+	weight = int(int16(binary.BigEndian.Uint16(src[2:]))) //nolint:gosec // the format's weight is signed
+	if sign != 0 || len(src) != header+2*n || weight >= maxGroups {
+		return nil, 0, errUnits
+	}
+	if n == 0 {
+		return nil, -1, nil
+	}
+	if weight < n-1 { // digits after the point
+		return nil, 0, errUnits
+	}
+	return src[header:], weight, nil
+}
+
+// groupAt returns the group at a place; trailing zeros are not sent.
+func groupAt(groups []byte, i int) uint64 {
+	if 2*i >= len(groups) {
+		return 0
+	}
+	return uint64(binary.BigEndian.Uint16(groups[2*i:]))
+}
+
+// smallGroups is how many groups of four digits certainly fit 64 bits.
+const smallGroups = 4
+
+func smallValue(groups []byte, weight int) uint64 {
+	var v uint64
+	for i := range weight + 1 {
+		v = v*groupBase + groupAt(groups, i)
+	}
+	return v
 }
 
 func (scanText) Scan(src []byte, target any) error {
@@ -157,18 +194,4 @@ func (scanText) Scan(src []byte, target any) error {
 		return fmt.Errorf("scan units: %w", err)
 	}
 	return nil
-}
-
-// smallGroups is how many groups of four digits certainly fit 64 bits.
-const smallGroups = 4
-
-func smallValue(groups []byte, n, weight int) uint64 {
-	var v uint64
-	for i := 0; n > 0 && i <= weight; i++ {
-		v *= groupBase
-		if i < n {
-			v += uint64(binary.BigEndian.Uint16(groups[2*i:]))
-		}
-	}
-	return v
 }

@@ -33,23 +33,23 @@ var fast, durable = cluster{}, cluster{durable: true}
 
 // Postgres returns the url of a fresh database, migrated to the newest version
 // of the sources. The server does not sync to disk.
-func Postgres(t testing.TB, sources ...pg.Source) string {
-	t.Helper()
-	return fast.database(t, sources)
+func Postgres(tb testing.TB, sources ...pg.Source) string {
+	tb.Helper()
+	return fast.database(tb, sources)
 }
 
 // PostgresDurable is Postgres with fsync on, for measurements.
-func PostgresDurable(t testing.TB, sources ...pg.Source) string {
-	t.Helper()
-	return durable.database(t, sources)
+func PostgresDurable(tb testing.TB, sources ...pg.Source) string {
+	tb.Helper()
+	return durable.database(tb, sources)
 }
 
 // Root returns the top folder of the repository.
-func Root(t testing.TB) string {
-	t.Helper()
+func Root(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for dir != "/" {
 		if _, err := os.Stat(filepath.Join(dir, "tools/npm/package.json")); err == nil {
@@ -57,28 +57,28 @@ func Root(t testing.TB) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-	t.Fatal("not inside the repository")
+	tb.Fatal("not inside the repository")
 	return ""
 }
 
-func (c *cluster) database(t testing.TB, sources []pg.Source) string {
-	t.Helper()
-	root := Root(t)
+func (c *cluster) database(tb testing.TB, sources []pg.Source) string {
+	tb.Helper()
+	root := Root(tb)
 	c.once.Do(func() { c.server, c.err = startCluster(root, c.durable) })
 	if c.err != nil {
-		t.Fatalf("start PostgreSQL: %v", c.err)
+		tb.Fatalf("start PostgreSQL: %v", c.err)
 	}
 	ctx := context.Background()
 	template, err := c.template(ctx, sources)
 	if err != nil {
-		t.Fatalf("make template database: %v", err)
+		tb.Fatalf("make template database: %v", err)
 	}
 	name := id.New("test")
 	c.mu.Lock() // PostgreSQL copies a template for one session at a time
 	err = c.server.CreateDatabase(ctx, name, template)
 	c.mu.Unlock()
 	if err != nil {
-		t.Fatalf("make test database: %v", err)
+		tb.Fatalf("make test database: %v", err)
 	}
 	return c.server.URL(name)
 }
@@ -110,12 +110,12 @@ func (c *cluster) template(ctx context.Context, sources []pg.Source) (string, er
 func templateName(sources []pg.Source) (string, error) {
 	h := sha256.New()
 	for _, s := range sources {
-		fmt.Fprintln(h, s.Schema)
+		_, _ = fmt.Fprintln(h, s.Schema)
 		files, err := fs.Glob(s.FS, "*.sql")
 		if err != nil {
 			return "", fmt.Errorf("list migrations: %w", err)
 		}
-		fmt.Fprintln(h, files)
+		_, _ = fmt.Fprintln(h, files)
 	}
 	return "template_" + hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
@@ -133,7 +133,7 @@ func startCluster(root string, durable bool) (*devstack.Postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("choose port: %w", err)
 	}
-	log, err := os.Create(filepath.Join(filepath.Dir(dir), "postgres.log")) //nolint:gosec // our own folder
+	log, err := os.Create(filepath.Join(filepath.Dir(dir), "postgres.log"))
 	if err != nil {
 		return nil, fmt.Errorf("create log: %w", err)
 	}

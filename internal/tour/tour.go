@@ -143,8 +143,7 @@ func (t *Tour) patiently(ctx context.Context, what string, ask func(context.Cont
 
 // passing reports an error after which the same request may succeed.
 func passing(err error) bool {
-	var p *client.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return p.Status == 429 || p.Status >= 500
 	}
 	return !errors.Is(err, errEnded) && !errors.Is(err, context.Canceled)
