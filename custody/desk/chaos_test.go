@@ -1,0 +1,168 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"strongroom/chainadapters"
+	"strongroom/chainadapters/fakechain"
+	"strongroom/custody"
+)
+
+// chaos is a house where anything happens at any time.
+type chaos struct {
+	*house
+	rnd   *rand.Rand
+	all   []custody.Withdrawal
+	ended map[string]custody.WithdrawalState
+}
+
+// TestChaos takes random steps of random withdrawals among lost replies, dead
+// nodes, wiped pools, reorganisations and new processes, lets everything heal, and
+// holds book and chain against each other.
+func TestChaos(t *testing.T) {
+	seeds, commands := 6, 250
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := &chaos{house: newHouse(t), rnd: rand.New(rand.NewPCG(uint64(seed), 7)), ended: map[string]custody.WithdrawalState{}}
+			c.fund("ETH", big, big)
+			c.fund("TUSD", 1_000_000, 1_000_000)
+			c.fund("BTC", 10_000_000, 4_000_000)
+			c.fund("BTC", 0, 3_000_000)
+			c.fund("BTC", 0, 3_000_000)
+			for range commands {
+				c.command()
+			}
+			c.heal()
+			c.audit()
+		})
+	}
+}
+
+func (c *chaos) command() {
+	ctx := context.Background()
+	chain := []chainadapters.ChainID{evm, utxo}[c.rnd.IntN(2)]
+	switch n := c.rnd.IntN(100); {
+	case n < 12:
+		c.create()
+	case n < 62 && len(c.all) > 0:
+		c.step()
+	case n < 78:
+		c.mine(chain, 1)
+	case n < 83:
+		c.reorg(chain, 1+c.rnd.IntN(finalDepth-1))
+	case n < 90:
+		c.nodes[chain].Break([]fakechain.Fault{fakechain.LostReply, fakechain.Refuse, fakechain.Down, fakechain.Duplicate, fakechain.Lagging}[c.rnd.IntN(5)])
+	case n < 95:
+		c.nodes[chain].Break(fakechain.None)
+	case n < 97:
+		c.chains[chain].DropPool()
+	case n < 98 && len(c.all) > 0:
+		w := c.all[c.rnd.IntN(len(c.all))]
+		if _, err := c.store.CancelWithdrawal(ctx, customer, w.ID); err != nil && !errors.Is(err, custody.ErrIllegal) {
+			c.t.Fatalf("cancel: %v", err)
+		}
+	default:
+		c.restart()
+	}
+}
+
+func (c *chaos) create() {
+	asset := []string{"BTC", "ETH", "TUSD"}[c.rnd.IntN(3)]
+	c.counter++
+	req := c.request(asset, fmt.Sprintf("key-%d", c.counter), 2000+c.rnd.Uint64N(5000))
+	req.To = c.outside(asset, req.IdempotencyKey) // a destination of its own
+	w, _, err := c.store.CreateWithdrawal(context.Background(), req)
+	c.must(err)
+	c.all = append(c.all, w)
+}
+
+// step takes a random step. Errors are what nodes and chance make of it; the state
+// must never leave an end.
+func (c *chaos) step() {
+	w := c.all[c.rnd.IntN(len(c.all))]
+	names := []string{"screen", "reserve", "sign", "send", "observe", "observe", "settle"}
+	p, err := c.steps()[names[c.rnd.IntN(len(names))]](context.Background(), w.ID)
+	if errors.Is(err, custody.ErrIllegal) || errors.Is(err, custody.ErrConflict) {
+		c.t.Fatalf("%s: %v", w.ID, err)
+	}
+	if before, was := c.ended[w.ID]; was && p.State != before {
+		c.t.Fatalf("%s left %s for %s", w.ID, before, p.State)
+	}
+	if p.Ended {
+		c.ended[w.ID] = p.State
+	}
+}
+
+// heal lets all nodes live and walks every withdrawal to its end.
+func (c *chaos) heal() {
+	c.t.Helper()
+	for _, node := range c.nodes {
+		node.Break(fakechain.None)
+	}
+	const rounds = 40
+	for range rounds {
+		open := 0
+		for _, w := range c.all {
+			for _, name := range []string{"screen", "reserve", "sign", "send", "observe", "settle"} {
+				p, err := c.steps()[name](context.Background(), w.ID)
+				if err != nil && !errors.Is(err, custody.ErrHotWallet) {
+					c.t.Fatalf("%s of %s in %s: %v", name, w.ID, p.State, err)
+				}
+				if name == "settle" && !p.Ended {
+					open++
+				}
+			}
+		}
+		if open == 0 {
+			return
+		}
+		c.mine(evm, 1)
+		c.mine(utxo, 1)
+	}
+	c.t.Fatalf("not all of %d withdrawals came to an end", len(c.all))
+}
+
+// audit: each payment once and for all, book equal to chain, no gap among nonces.
+func (c *chaos) audit() {
+	c.t.Helper()
+	posted := 0
+	for _, w := range c.all {
+		info := c.assets.list[w.Asset]
+		r, err := c.store.LoadIntent(context.Background(), w.ID)
+		c.must(err)
+		there := c.chains[info.Chain].Balance(w.To, info.Contract)
+		switch {
+		case r.State == custody.WithdrawalPosted && there == w.Amount:
+			posted++
+		case r.State == custody.WithdrawalCancelled && there.IsZero():
+		default:
+			c.t.Errorf("%s of %s %s is %s with %s at its destination", w.ID, w.Amount, w.Asset, r.State, there)
+		}
+		if n := c.count(`SELECT count(*) FROM custody.chain_tx WHERE intent = $1 AND block_height IS NOT NULL`, w.ID); n > 1 {
+			c.t.Errorf("%s was mined %d times", w.ID, n)
+		}
+	}
+	for code, info := range c.assets.list {
+		c.hotWalletAgrees(info)
+		if b := c.balance(custody.FundingAccount(customer, code)); !b.DebitsPending.IsZero() {
+			c.t.Errorf("%s %s is still held", b.DebitsPending, code)
+		}
+	}
+	if n := c.count(`SELECT count(*) FROM custody.nonce_counter c WHERE next <> (SELECT count(*) FROM custody.nonce_slot s WHERE s.address = c.address)`); n != 0 {
+		c.t.Error("there is a gap among the nonces")
+	}
+	if n := c.count(`SELECT count(*) FROM custody.chain_tx WHERE block_height IS NOT NULL AND sent_at IS NULL`); n != 0 {
+		c.t.Errorf("%d transactions were mined that were never sent", n)
+	}
+	if posted == 0 {
+		c.t.Error("nothing was paid: the commands are too weak")
+	}
+	c.t.Logf("%d withdrawals, %d paid, signer asked %d times", len(c.all), posted, c.signer.asked)
+}
