@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"strongroom/money"
@@ -166,6 +168,10 @@ func (b *book) touch(a *account) {
 		b.touched = append(b.touched, a)
 	}
 	b.undo.accounts = append(b.undo.accounts, savedAccount{a, a.state})
+}
+
+func (b *book) sortTouched() {
+	slices.SortFunc(b.touched, func(x, y *account) int { return cmp.Compare(x.no, y.no) })
 }
 
 // position returns the asset's position, to be changed. A position that the

@@ -115,6 +115,8 @@ func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn, b *book) er
 	debits, credits := newArray(w.debits, pgtype.NumericOID), newArray(w.credits, pgtype.NumericOID)
 	holds, announced := newArray(w.holds, pgtype.NumericOID), newArray(w.announced, pgtype.NumericOID)
 	changed := int64(0)
+	// In the order of their keys, the server finds them in half the time.
+	b.sortTouched()
 	for _, a := range b.touched {
 		if a.state.version == a.roundStart {
 			continue

@@ -26,10 +26,12 @@ CREATE TABLE ledger.account (
     opened       timestamptz    NOT NULL
 );
 
--- The narrow half of an account that changes. The guards are repeated here so
--- that a CHECK can see them.
+-- The narrow half of an account that changes; one row is made with each account.
+-- The guards are repeated here so that a CHECK can see them. There is no foreign
+-- key: its trigger costs a fifth of an update, and the checker looks for what it
+-- would find.
 CREATE TABLE ledger.balance (
-    account         bigint         PRIMARY KEY REFERENCES ledger.account (no),
+    account         bigint         PRIMARY KEY,
     debit_normal    boolean        NOT NULL,
     may_overdraw    boolean        NOT NULL,
     max_balance     numeric(78, 0) NOT NULL,
