@@ -220,8 +220,11 @@ func TestForgedAndReplayedRequestsAreRefused(t *testing.T) {
 		cred               reqsign.Credential
 		method, path, body string
 	}{
-		{reader, "POST", "/v1/withdrawals", goodBody}, {h.alice, "GET", "/v1/customers", ""},
-		{h.admin, "GET", "/v1/balances", ""}, {h.admin, "GET", "/v1/events", ""}, {h.alice, "POST", "/v1/customers", `{"name":"x"}`},
+		{reader, "POST", "/v1/withdrawals", goodBody},
+		{h.alice, "GET", "/v1/customers", ""},
+		{h.admin, "GET", "/v1/balances", ""},
+		{h.admin, "GET", "/v1/events", ""},
+		{h.alice, "POST", "/v1/customers", `{"name":"x"}`},
 	} {
 		if p := h.call(c.cred, c.method, c.path, c.body, "Idempotency-Key", "s").problem(t); p.Status != 403 || !strings.Contains(p.Detail, "scope") {
 			t.Errorf("%s %s without the scope: %+v", c.method, c.path, p)
@@ -229,7 +232,7 @@ func TestForgedAndReplayedRequestsAreRefused(t *testing.T) {
 	}
 	h.clock.Store(int64(time.Minute)) // the server is a minute ahead of this signature
 	late := h.request(reqsign.Credential{}, "GET", "/v1/deposits", "")
-	must(t, h.alice.SignHTTP(late, nil, time.Now(), "nonce-late-1"))
+	must(t, h.alice.SignHTTP(late, nil, realNow(), "nonce-late-1"))
 	if p := h.send(late).problem(t); p.Status != 401 || p.Errors[0].Location != "header."+reqsign.HeaderTimestamp {
 		t.Errorf("stale: %+v", p)
 	}
@@ -325,8 +328,8 @@ func TestLimitsPerKeyAndPerAddress(t *testing.T) {
 	h := open(t, func(c *api.Config) {
 		c.PerKey, c.PerIP = api.Rate{PerSecond: 1, Burst: 3}, api.Rate{PerSecond: 2, Burst: 8}
 	})
-	start := time.Now()
-	frozen := func(d time.Duration) { h.clock.Store(int64(d - time.Since(start))) }
+	start := realNow()
+	frozen := func(d time.Duration) { h.clock.Store(int64(d - realNow().Sub(start))) }
 	read := func(cred reqsign.Credential) answer { frozen(0); return h.call(cred, "GET", "/v1/balances", "") }
 	for i := range 3 {
 		if a := read(h.alice); a.status != 200 || len(a.header.Values("RateLimit")) != 2 {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,10 +108,11 @@ func (f GateFunc) Check(ctx context.Context) error { return f(ctx) }
 const minCursorKey = 16
 
 func (c *Config) check() error {
-	missing := c.Auth == nil || c.Customers == nil || c.Freezer == nil || c.Keys == nil || c.Assets == nil ||
-		c.Books == nil || c.Addresses == nil || c.Deposits == nil || c.Withdrawals == nil
-	missing = missing || c.WithdrawalLog == nil || c.Events == nil || c.Chains == nil || c.Gate == nil
-	if missing || c.Log == nil || c.Clock == nil || c.Metrics == nil {
+	collaborators := []any{
+		c.Auth, c.Customers, c.Freezer, c.Keys, c.Assets, c.Books, c.Addresses, c.Deposits,
+		c.Withdrawals, c.WithdrawalLog, c.Events, c.Chains, c.Gate,
+	}
+	if slices.Contains(collaborators, nil) || c.Log == nil || c.Clock == nil || c.Metrics == nil {
 		return errors.New("api: a collaborator is missing")
 	}
 	if len(c.CursorKey) < minCursorKey {

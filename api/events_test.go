@@ -15,9 +15,9 @@ func (h *house) follow(t *testing.T, after string) (next func() map[string]strin
 	if after != "" {
 		headers = []string{"Last-Event-ID", after}
 	}
-	res, err := http.DefaultClient.Do(h.request(h.alice, "GET", "/v1/events", "", headers...))
+	res, err := http.DefaultClient.Do(h.request(h.alice, "GET", "/v1/events", "", headers...)) //nolint:bodyclose // end closes it
 	must(t, err)
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("stream: %d %s", res.StatusCode, res.Header.Get("Content-Type"))
 	}
 	lines := bufio.NewScanner(res.Body)

@@ -116,7 +116,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 		return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
 	}
 	network, err := netip.ParsePrefix(text)
-	return network.Masked(), err //nolint:wrapcheck // the caller says it in its own words
+	return network.Masked(), err
 }
 
 func (s *Server) listKeys(ctx context.Context, in *keysInput) (*keysOutput, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -151,8 +152,7 @@ func (s *Server) limitIP(c *gin.Context) {
 func (s *Server) readBody(c *gin.Context) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			s.fail(c, newProblem(codeTooLarge, "the body exceeds 64 KiB", FieldProblem{"body", "exceeds 64 KiB", "send less"}))
 			return
 		}
@@ -168,9 +168,7 @@ func (s *Server) readBody(c *gin.Context) {
 func (s *Server) fail(c *gin.Context, p *Problem) {
 	t := trailOf(c.Request.Context())
 	t.code = strings.TrimPrefix(p.Type, problemBase)
-	for name, values := range p.GetHeaders() {
-		c.Writer.Header()[name] = values
-	}
+	maps.Copy(c.Writer.Header(), p.GetHeaders())
 	answer := *p
 	answer.Instance = t.requestID
 	c.Writer.Header().Set("Content-Type", p.ContentType(""))

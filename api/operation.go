@@ -62,8 +62,7 @@ func (s *Server) requireStrict(shape *strictjson.Shape) func(huma.Context, func(
 		// The framework would take parameters of another encoding for UTF-8.
 		c.Request.Header.Set("Content-Type", "application/json")
 		err := strictjson.Check(trailOf(c.Request.Context()).body, shape)
-		var fault *strictjson.Fault
-		if errors.As(err, &fault) {
+		if fault, ok := errors.AsType[*strictjson.Fault](err); ok {
 			s.fail(c, newProblem(codeMalformed, fault.Error(), FieldProblem{fault.Location, fault.Message, fault.Fix}))
 			return
 		}

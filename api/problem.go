@@ -21,7 +21,7 @@ type FieldProblem struct {
 }
 
 // Problem is an error as RFC 9457 describes it.
-type Problem struct {
+type Problem struct { //nolint:errname // the word of RFC 9457
 	Type     string         `json:"type" doc:"Stable code of the problem, a URN" example:"urn:strongroom:problem:insufficient-funds"`
 	Title    string         `json:"title" doc:"Short text of the type, always the same"`
 	Status   int            `json:"status" doc:"HTTP status"`

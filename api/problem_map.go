@@ -59,13 +59,11 @@ func (s *Server) problem(err error) (p *Problem, internal bool) {
 	if errors.As(err, &p) {
 		return p, false
 	}
-	var field *identity.FieldError
-	if errors.As(err, &field) {
+	if field, ok := errors.AsType[*identity.FieldError](err); ok {
 		at := "body." + field.Field
 		return newProblem(codeInvalid, at+": "+field.Fix, FieldProblem{at, "is not valid", field.Fix}), false
 	}
-	var header *reqsign.HeaderError
-	if errors.As(err, &header) {
+	if header, ok := errors.AsType[*reqsign.HeaderError](err); ok {
 		f := FieldProblem{"header." + header.Header, "is missing, repeated or malformed", "send " + header.Want}
 		return newProblem(codeUnsigned, header.Error(), f), false
 	}

@@ -38,11 +38,11 @@ const (
 type Tier struct {
 	// UpTo is the largest amount of the tier; zero for any. Only the last tier
 	// has zero.
-	UpTo money.Units
+	UpTo money.Units `json:"upTo"`
 	// CreditDepth is when a deposit may be traded with.
-	CreditDepth uint64
+	CreditDepth uint64 `json:"creditDepth"`
 	// WithdrawableDepth is when it may leave again; never below CreditDepth.
-	WithdrawableDepth uint64
+	WithdrawableDepth uint64 `json:"withdrawableDepth"`
 }
 
 // Asset is one entry of the registry. Amounts are in base units.

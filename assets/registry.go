@@ -19,7 +19,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS //nolint:gochecknoglobals // go:embed needs a variable; it is read-only
+var migrations embed.FS
 
 // Migrations returns the tables of schema "assets".
 func Migrations() pg.Source {

@@ -147,15 +147,7 @@ func checkReference(s string) error {
 	return nil
 }
 
-func (n NewKey) check() error {
-	if n.Label != "" {
-		if err := checkName("label", n.Label); err != nil {
-			return err
-		}
-	}
-	if len(n.Label) > maxLabel {
-		return &FieldError{"label", fmt.Sprintf("want at most %d bytes", maxLabel)}
-	}
+func (n NewKey) checkScopes() error {
 	if len(n.Scopes) == 0 {
 		return &FieldError{"scopes", "want at least one of read, withdraw"}
 	}
@@ -166,8 +158,23 @@ func (n NewKey) check() error {
 			return &FieldError{"scopes", "want read, withdraw or both, each once; admin is for operators only"}
 		}
 	}
+	return nil
+}
+
+func (n NewKey) check() error {
+	if n.Label != "" {
+		if err := checkName("label", n.Label); err != nil {
+			return err
+		}
+	}
+	if len(n.Label) > maxLabel {
+		return &FieldError{"label", fmt.Sprintf("want at most %d bytes", maxLabel)}
+	}
 	if len(n.AllowedIPs) > maxNetworks {
 		return &FieldError{"allowedIps", fmt.Sprintf("want at most %d networks", maxNetworks)}
+	}
+	if err := n.checkScopes(); err != nil {
+		return err
 	}
 	switch n.Scheme {
 	case reqsign.HMAC:

@@ -35,7 +35,7 @@ const (
 )
 
 // Fault names the place and the cure.
-type Fault struct {
+type Fault struct { //nolint:errname // it is what is found, and an error only by the way
 	Kind     Kind
 	Location string // "body.amount"
 	Message  string
@@ -68,8 +68,7 @@ func ShapeOf(t reflect.Type) *Shape {
 		return nil
 	}
 	s := &Shape{Members: map[string]*Shape{}}
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if field.IsExported() && name != "" && name != "-" {
 			s.Members[name] = ShapeOf(field.Type)
@@ -98,8 +97,7 @@ func Check(doc []byte, shape *Shape) error {
 type walker struct{ dec *json.Decoder }
 
 func (w walker) fault(err error) error {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return &Fault{Syntax, "body", "is not JSON at byte " + strconv.FormatInt(w.dec.InputOffset(), 10), "send one JSON object as in RFC 8259"}
@@ -216,23 +214,21 @@ func checkEscapes(doc []byte) error {
 		switch {
 		case code == 0:
 			return &Fault{Encoding, "body", "holds the character NUL", "remove it"}
-		case code >= 0xDC00 && code <= 0xDFFF:
-			return loneSurrogate()
-		case code >= 0xD800 && code <= 0xDBFF:
-			if i+6 >= len(doc) || doc[i+1] != '\\' || doc[i+2] != 'u' {
-				return loneSurrogate()
-			}
-			if low := hex4(doc[i+3:]); low < 0xDC00 || low > 0xDFFF {
-				return loneSurrogate()
-			}
-			i += 6
+		case isLow(code), isHigh(code) && !lowFollows(doc[i+1:]):
+			return &Fault{Encoding, "body", "holds half of a surrogate pair", "send whole characters"}
+		case isHigh(code):
+			i += len(`\u0000`)
 		}
 	}
 	return nil
 }
 
-func loneSurrogate() error {
-	return &Fault{Encoding, "body", "holds half of a surrogate pair", "send whole characters"}
+// The halves of a character beyond the basic plane (UTF-16).
+func isHigh(code uint16) bool { return code >= 0xD800 && code <= 0xDBFF }
+func isLow(code uint16) bool  { return code >= 0xDC00 && code <= 0xDFFF }
+
+func lowFollows(rest []byte) bool {
+	return len(rest) > len(`\u0000`) && rest[0] == '\\' && rest[1] == 'u' && isLow(hex4(rest[2:]))
 }
 
 // hex4 reads four hexadecimal digits.

@@ -72,7 +72,7 @@ func (c *apiCommand) Run(e *env) (err error) {
 		defer cancel()
 		err = errors.Join(err, book.Close(ctx), tracing.Stop(ctx))
 	}()
-	ids, cursorKey, err := c.identity(e, identity.Config{Pool: pool, Clock: e.clock})
+	ids, cursorKey, err := c.identity(identity.Config{Pool: pool, Clock: e.clock})
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (c *apiCommand) purge(ctx context.Context, log *slog.Logger, ids *identity.
 }
 
 // identity opens customers and keys, and derives the key of cursors.
-func (c *apiCommand) identity(e *env, cfg identity.Config) (*identity.Store, []byte, error) {
+func (c *apiCommand) identity(cfg identity.Config) (*identity.Store, []byte, error) {
 	sealer, err := identity.SealerFromFile(sealFile(c.SealKey, c.Dir))
 	if err != nil {
 		return nil, nil, err
@@ -191,7 +191,7 @@ func readChains(file string) ([]chainadapters.Config, error) {
 		return nil, fmt.Errorf("read chains: %w", err)
 	}
 	var list []chainadapters.Config
-	if err := json.Unmarshal(raw, &list); err != nil {
+	if err := json.Unmarshal(raw, &list); err != nil { //nolint:musttag // the file has the names of the fields
 		return nil, fmt.Errorf("read chains from %s: %w", file, err)
 	}
 	return list, nil

@@ -96,7 +96,7 @@ func (f apiFlags) ask(e *env, file, method, path string, body any, headers ...cl
 	if err != nil {
 		return err
 	}
-	resp, err := c.Send(e.ctx, method, path, body, headers...)
+	resp, err := c.Send(e.ctx, method, path, body, headers...) //nolint:bodyclose // show closes it
 	if err != nil {
 		return err
 	}
