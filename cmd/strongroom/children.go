@@ -22,6 +22,7 @@ func children(at stack.Ports) []stack.Child {
 			// nothing but a slow start.
 			Env: map[string]string{"STRONGROOM_SIGNER_WORK_FACTOR": "10"},
 		},
+		{Name: "api", Command: []string{self, "api"}, Endpoint: "http://" + at.API, ReadyURL: "http://" + at.API + "/readyz"},
 	}
 }
 
@@ -41,6 +42,3 @@ Ctrl-C stops everything; nothing is lost.
 
 `, status.URLs["api"], status.URLs["docs"], status.URLs["temporal-ui"], status.Dir)
 }
-
-// tour shows the platform at work.
-func tour(*env, *stack.Stack) error { return nil }

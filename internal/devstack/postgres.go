@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -47,6 +48,9 @@ var ErrMissing = errors.New("not installed; run `make tools`")
 const (
 	postgresUser    = "strongroom"
 	defaultMaxConns = 200
+	// postgresAttempts and postgresPause bound the wait for a killed server's children.
+	postgresAttempts = 20
+	postgresPause    = 200 * time.Millisecond
 )
 
 // PostgresBinDir finds PostgreSQL 15: the system's, else the pinned npm package
@@ -70,11 +74,22 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := Start(ctx, spec)
-	if err != nil {
-		return nil, err
+	// The children of a server that was killed hold its shared memory for a
+	// moment, and PostgreSQL then refuses to start.
+	for attempt := 1; ; attempt++ {
+		process, err := Start(ctx, spec)
+		if err == nil {
+			return &Postgres{Process: process, cfg: cfg}, nil
+		}
+		if !errors.Is(err, ErrEnded) || attempt == postgresAttempts {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(postgresPause): //nolint:forbidigo // waits for other processes
+		}
 	}
-	return &Postgres{Process: process, cfg: cfg}, nil
 }
 
 // Spec initialises the cluster where needed and describes its server.

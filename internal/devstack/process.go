@@ -46,6 +46,9 @@ type Process struct {
 	err  error         // how; read after done
 }
 
+// ErrEnded reports a server that ended before it was ready.
+var ErrEnded = errors.New("ended at start")
+
 const (
 	startWithin   = 60 * time.Second
 	stopWithin    = 15 * time.Second
@@ -163,7 +166,7 @@ func (p *Process) await(ctx context.Context) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("ended at start: %w", errors.Join(p.err, err))
+			return fmt.Errorf("%w: %w", ErrEnded, errors.Join(p.err, err))
 		case <-ctx.Done():
 			return fmt.Errorf("did not answer: %w", errors.Join(ctx.Err(), err))
 		case <-time.After(probeInterval): //nolint:forbidigo // waits for another process

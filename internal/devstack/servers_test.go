@@ -197,9 +197,14 @@ func TestMissingBinaryNamesTheRemedy(t *testing.T) {
 
 func TestProcessThatIgnoresTheSignalIsKilled(t *testing.T) {
 	t.Parallel()
+	deaf := filepath.Join(t.TempDir(), "deaf")
 	p, err := Start(t.Context(), Spec{
-		Name: "stubborn", Command: []string{"sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"},
+		Name: "stubborn", Command: []string{"sh", "-c", "trap '' TERM; touch " + deaf + "; while :; do sleep 0.05; done"},
 		StopWithin: 300 * time.Millisecond,
+		Ready: func(context.Context) error {
+			_, err := os.Stat(deaf)
+			return err
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

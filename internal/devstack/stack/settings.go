@@ -22,7 +22,6 @@ const (
 	portSignerMetrics   = "signer-metrics"
 	portWorkerMetrics   = "worker-metrics"
 	portAPI             = "api"
-	portAPIMetrics      = "api-metrics"
 )
 
 // PreferredPorts are the ports on 127.0.0.1 that a new folder asks for. A taken
@@ -31,7 +30,7 @@ func PreferredPorts() map[string]int {
 	return map[string]int{
 		portAPI: 18080, portTemporalUI: 18081, portPostgres: 15432, portTemporal: 17233,
 		portAnvil: 18545, portBtcd: 18443, portSigner: 17443,
-		portTemporalMetrics: 19090, portSignerMetrics: 19091, portWorkerMetrics: 19092, portAPIMetrics: 19093,
+		portTemporalMetrics: 19090, portSignerMetrics: 19091, portWorkerMetrics: 19092,
 	}
 }
 

@@ -54,7 +54,7 @@ type Config struct {
 
 // Ports tells the children's ports.
 type Ports struct {
-	API, APIMetrics, WorkerMetrics, Signer, SignerMetrics string // host:port
+	API, WorkerMetrics, Signer, SignerMetrics string // host:port
 }
 
 // Stack is a running platform.
@@ -251,7 +251,7 @@ func (s *Stack) record(state devstack.State) {
 func (s *Stack) childPorts() Ports {
 	at := func(port string) string { return devstack.Loopback(s.settings.Ports[port]) }
 	return Ports{
-		API: at(portAPI), APIMetrics: at(portAPIMetrics), WorkerMetrics: at(portWorkerMetrics),
+		API: at(portAPI), WorkerMetrics: at(portWorkerMetrics),
 		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
 	}
 }
