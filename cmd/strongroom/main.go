@@ -33,6 +33,9 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the platform's database to the newest version."`
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the REST interface."`
 
+	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`
+	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`
+
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 
 	clientCommands
@@ -135,16 +138,30 @@ func stateDir(args []string) string {
 // loadEnv sets what the environment leaves open from the state folder's env
 // file, so that a command started by hand reaches the servers of `up`.
 func loadEnv(dir string) {
-	file, err := os.Open(filepath.Join(dir, "env")) //nolint:gosec // the user names the folder
+	vars, err := readEnvFile(dir)
 	if err != nil {
 		return // no stack has run here: flags and environment decide alone
 	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(io.LimitReader(file, 1<<20))
-	for lines.Scan() {
-		key, value, ok := strings.Cut(lines.Text(), "=")
-		if _, set := os.LookupEnv(key); ok && !set && strings.HasPrefix(key, "STRONGROOM_") {
+	for key, value := range vars {
+		if _, set := os.LookupEnv(key); !set {
 			_ = os.Setenv(key, value)
 		}
 	}
+}
+
+// readEnvFile returns the settings that a stack left in its state folder.
+func readEnvFile(dir string) (map[string]string, error) {
+	file, err := os.Open(filepath.Join(dir, "env")) //nolint:gosec // the user names the folder
+	if err != nil {
+		return nil, fmt.Errorf("read settings of %s: %w", dir, err)
+	}
+	defer func() { _ = file.Close() }()
+	vars := map[string]string{}
+	lines := bufio.NewScanner(io.LimitReader(file, 1<<20))
+	for lines.Scan() {
+		if key, value, ok := strings.Cut(lines.Text(), "="); ok && strings.HasPrefix(key, "STRONGROOM_") {
+			vars[key] = value
+		}
+	}
+	return vars, nil
 }

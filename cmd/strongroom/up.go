@@ -44,7 +44,7 @@ func (c *upCommand) Run(e *env) error {
 	}
 	farewell(e, s)
 	if !c.NoTour {
-		if err := tour(e, s); err != nil && e.ctx.Err() == nil {
+		if err := playTour(e, s.Env()); err != nil && e.ctx.Err() == nil {
 			e.printf("tour: %v\n", err)
 		}
 	}

@@ -12,9 +12,7 @@ import (
 // platform is idempotent by the run's number.
 type state struct {
 	Run      int               `json:"run"`
-	Customer string            `json:"customer,omitempty"`
-	Key      string            `json:"key,omitempty"`
-	Seed     string            `json:"seed,omitempty"`
+	Customer Credential        `json:"customer"`
 	Funded   map[string]string `json:"funded"`   // asset → txid of the house's own money; once per state folder
 	Paid     map[string]string `json:"paid"`     // asset → txid of the deposit
 	Asked    map[string]string `json:"asked"`    // asset → withdrawal id
@@ -37,7 +35,7 @@ func (t *Tour) load() error {
 	}
 	if t.state.Run == 0 || t.state.Finished {
 		t.state = state{
-			Run: t.state.Run + 1, Funded: t.state.Funded, Customer: t.state.Customer, Key: t.state.Key, Seed: t.state.Seed,
+			Run: t.state.Run + 1, Funded: t.state.Funded, Customer: t.state.Customer,
 			Paid: map[string]string{}, Asked: map[string]string{}, Before: map[string]string{},
 		}
 		if t.state.Funded == nil {

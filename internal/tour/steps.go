@@ -36,13 +36,13 @@ func (t *Tour) fund(ctx context.Context) error {
 
 // enroll makes the customer and its key, once.
 func (t *Tour) enroll(ctx context.Context) error {
-	if t.state.Key == "" {
+	if t.state.Customer.Key == "" {
 		if err := t.register(ctx); err != nil {
 			return err
 		}
 	}
 	var err error
-	if t.customer, err = t.cfg.Customer(t.state.Key, t.state.Seed); err != nil {
+	if t.customer, err = t.cfg.Customer(t.state.Customer); err != nil {
 		return fmt.Errorf("use customer's key: %w", err)
 	}
 	return nil
@@ -61,7 +61,7 @@ func (t *Tour) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make key: %w", err)
 	}
-	t.state.Customer, t.state.Seed = customer.ID, base64.StdEncoding.EncodeToString(private.Seed())
+	cred := Credential{Customer: customer.ID, Seed: base64.StdEncoding.EncodeToString(private.Seed())}
 	var created struct{ Key struct{ ID string } }
 	err = t.patiently(ctx, "create API key", func(ctx context.Context) (bool, error) {
 		err := t.cfg.Operator.Do(ctx, http.MethodPost, "/v1/customers/"+customer.ID+"/keys", map[string]any{
@@ -72,8 +72,9 @@ func (t *Tour) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.state.Key = created.Key.ID
-	t.say("customer %s with Ed25519 key %s", t.state.Customer, t.state.Key)
+	cred.Key = created.Key.ID
+	t.state.Customer = cred
+	t.say("customer %s with Ed25519 key %s", cred.Customer, cred.Key)
 	return t.save()
 }
 

@@ -42,11 +42,19 @@ type Funding struct {
 	Address string
 }
 
+// Credential is the tour's Ed25519 key.
+type Credential struct {
+	Customer string `json:"customer"`
+	Key      string `json:"key"`
+	Seed     string `json:"seed"` // base64
+}
+
 // Config holds the collaborators of a tour.
 type Config struct {
 	Operator *client.Client
-	// Customer returns a client that asks as a customer's key.
-	Customer func(key, seed string) (*client.Client, error)
+	// Customer returns a client that asks as a customer's key, which it may keep
+	// for later use by hand.
+	Customer func(Credential) (*client.Client, error)
 	Outside  Outside
 	Legs     []Leg
 	// House is what the operator puts into the hot wallet first: fees on chain are

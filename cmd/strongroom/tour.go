@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/api/client"
+	"strongroom/assets"
+	"strongroom/chainadapters"
+	"strongroom/custody/custodydb"
+	"strongroom/custody/intake"
+	"strongroom/identity/reqsign"
+	"strongroom/internal/devstack"
+	"strongroom/internal/devstack/outside"
+	"strongroom/internal/pg"
+	"strongroom/internal/tour"
+	"strongroom/ledger"
+	"strongroom/money"
+)
+
+// What the tour moves, in wholes.
+const (
+	tourHouseBTC = "0.5"
+	tourHouseETH = "5"
+)
+
+// playTour plays the tour on a running stack, given the environment of its
+// processes.
+func playTour(e *env, vars map[string]string) error {
+	if _, _, err := bootstrap(e, vars["STRONGROOM_DATABASE_URL"], sealFile("", vars["STRONGROOM_STATE_DIR"]), vars["STRONGROOM_STATE_DIR"]); err != nil {
+		return err
+	}
+	books, err := openTourBooks(e, vars)
+	if err != nil {
+		return err
+	}
+	t, err := newTour(e, vars, books)
+	if err == nil {
+		e.printf("tour: a customer deposits three assets and withdraws them again\n")
+		err = t.Run(e.ctx)
+	}
+	return errors.Join(err, books.close(e.ctx))
+}
+
+func newTour(e *env, vars map[string]string, books *tourBooks) (*tour.Tour, error) {
+	dir, url := vars["STRONGROOM_STATE_DIR"], vars["STRONGROOM_API_URL"]
+	cred, err := readCredential(adminFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	operator, err := client.New(client.Config{URL: url, Credential: cred, Clock: e.clock})
+	if err != nil {
+		return nil, err
+	}
+	world, err := openOutside(vars)
+	if err != nil {
+		return nil, err
+	}
+	house, err := books.house(e.ctx)
+	if err != nil {
+		return nil, err
+	}
+	legs, err := books.legs(e.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tour.New(tour.Config{
+		Operator: operator, Outside: world, Legs: legs, House: house, StateDir: dir, Out: e.out, Clock: e.clock, Table: books.table,
+		Customer: func(c tour.Credential) (*client.Client, error) {
+			cred := reqsign.Credential{Key: c.Key, Scheme: reqsign.Ed25519, Secret: c.Seed, Customer: c.Customer}
+			if err := writeCredential(customerFile(dir), cred); err != nil {
+				return nil, err
+			}
+			return client.New(client.Config{URL: url, Credential: cred, Clock: e.clock})
+		},
+	})
+}
+
+func openOutside(vars map[string]string) (*outside.World, error) {
+	chains, err := readChains(vars["STRONGROOM_CHAINS_FILE"])
+	if err != nil {
+		return nil, err
+	}
+	cfg := outside.Config{Token: vars["STRONGROOM_TEST_TOKEN"]}
+	for _, c := range chains {
+		rpc := devstack.RPC{URL: c.URL, User: c.User, Password: c.Password}
+		if c.Driver == "bitcoin" {
+			cfg.Bitcoin = rpc
+		} else {
+			cfg.Ethereum = rpc
+		}
+	}
+	return outside.New(cfg)
+}
+
+// tourBooks is what the tour reads beside the API: the ledger and the nodes.
+type tourBooks struct {
+	pool     *pgxpool.Pool
+	book     *ledger.Ledger
+	registry *assets.Registry
+	store    *custodydb.Store
+	adapters map[chainadapters.ChainID]chainadapters.Adapter
+}
+
+func openTourBooks(e *env, vars map[string]string) (*tourBooks, error) {
+	c := apiCommand{
+		Chains: vars["STRONGROOM_CHAINS_FILE"], Signer: vars["STRONGROOM_SIGNER_ADDRESS"],
+		Certs: vars["STRONGROOM_TLS_DIR"], Environment: "development",
+	}
+	b := &tourBooks{}
+	var err error
+	if b.pool, err = pg.Open(e.ctx, vars["STRONGROOM_DATABASE_URL"]); err != nil {
+		return nil, err
+	}
+	if b.book, err = ledger.New(ledger.Config{Pool: b.pool, Clock: e.clock}); err != nil {
+		return nil, err
+	}
+	if b.registry, err = assets.New(assets.Config{Pool: b.pool, Clock: e.clock}); err != nil {
+		return nil, err
+	}
+	chains, err := readChains(c.Chains)
+	if err != nil {
+		return nil, err
+	}
+	if b.adapters, err = openAdapters(chains); err != nil {
+		return nil, err
+	}
+	b.store, err = c.custody(e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
+	return b, err
+}
+
+func (b *tourBooks) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	err := b.book.Close(ctx)
+	b.pool.Close()
+	return err
+}
+
+// legs are the assets that the tour moves: all that the registry has listed and
+// that the tour knows an amount for.
+func (b *tourBooks) legs(ctx context.Context) ([]tour.Leg, error) {
+	list, err := b.registry.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "ETH": {"2", "0.75"}, "TUSD": {"1000", "250.25"}}
+	var legs []tour.Leg
+	for _, a := range list {
+		if amount, ok := amounts[a.Code]; ok {
+			legs = append(legs, tour.Leg{Asset: a.Money(), Deposit: amount[0], Withdraw: amount[1]})
+		}
+	}
+	return legs, nil
+}
+
+// house is what the operator gives the hot wallets; their addresses are rows
+// once the worker has registered them.
+func (b *tourBooks) house(ctx context.Context) ([]tour.Funding, error) {
+	list, err := b.registry.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	amounts := map[string]string{"BTC": tourHouseBTC, "ETH": tourHouseETH}
+	var out []tour.Funding
+	for _, a := range list {
+		if amounts[a.Code] == "" {
+			continue
+		}
+		at, err := b.store.HotAddress(ctx, a.Chain)
+		if err != nil {
+			return nil, fmt.Errorf("find hot wallet of %s: %w", a.Chain, err)
+		}
+		out = append(out, tour.Funding{Asset: a.Money(), Amount: amounts[a.Code], Address: at.Address})
+	}
+	return out, nil
+}
+
+// table compares, per asset, custody as the ledger has it with what the nodes
+// confirm, plus what has left the chain and is not booked yet.
+func (b *tourBooks) table(ctx context.Context) ([]tour.Row, error) {
+	list, err := b.registry.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]tour.Row, 0, len(list))
+	for _, a := range list {
+		row, err := b.row(ctx, a)
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", a.Code, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (b *tourBooks) row(ctx context.Context, a assets.Asset) (tour.Row, error) {
+	row := tour.Row{Asset: a.Money()}
+	position, err := b.book.Position(ctx, a.Code)
+	if err != nil {
+		return row, err
+	}
+	row.Customers = position.Liabilities
+	basis, err := b.store.AttestBasis(ctx, a.Code)
+	if err != nil {
+		return row, err
+	}
+	row.InFlight = basis.InFlight
+	if row.Chain, err = intake.Count(ctx, b.adapters[a.Chain], a.Contract, basis); err != nil {
+		return row, err
+	}
+	if row.Ledger, err = b.custodyBalance(ctx, a); err != nil {
+		return row, err
+	}
+	expected, err := row.Chain.Add(row.InFlight)
+	row.Agrees = err == nil && expected == row.Ledger
+	return row, err
+}
+
+func (b *tourBooks) custodyBalance(ctx context.Context, a assets.Asset) (money.Units, error) {
+	var total money.Units
+	for _, wallet := range []string{"deposits", "hot"} {
+		account := ledger.AccountID(fmt.Sprintf("custody/%s/%s/%s", a.Chain, a.Code, wallet))
+		balances, err := b.book.Balances(ctx, account)
+		if errors.Is(err, ledger.ErrAccountUnknown) {
+			continue // nothing was ever booked there
+		}
+		if err != nil {
+			return total, err
+		}
+		held, err := balances[0].DebitsPosted.Sub(balances[0].CreditsPosted)
+		if err != nil {
+			return total, err
+		}
+		if total, err = total.Add(held); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// demoCommand is the tour from start to end.
+type demoCommand struct {
+	stateFlag
+
+	Reset   bool          `help:"Wipe the state folder first."`
+	Timeout time.Duration `help:"How long the tour may take." default:"10m"`
+}
+
+// Run starts the platform, or uses the one that runs on the state folder, plays
+// the tour, checks all invariants and stops what it started.
+func (c *demoCommand) Run(e *env) error {
+	ctx, cancel := context.WithTimeout(e.ctx, c.Timeout)
+	defer cancel()
+	layout, err := c.layout()
+	if err != nil {
+		return err
+	}
+	bounded := *e
+	bounded.ctx = ctx
+	if pid := layout.Running(); pid != 0 && !c.Reset {
+		e.printf("using the platform that runs on %s (process %d)\n", layout.Dir, pid)
+		vars, err := readEnvFile(layout.Dir)
+		if err != nil {
+			return err
+		}
+		return playAndCheck(&bounded, vars)
+	}
+	s, err := startStack(&bounded, c.stateFlag, c.Reset)
+	if err != nil {
+		return err
+	}
+	err = playAndCheck(&bounded, s.Env())
+	return errors.Join(err, stopStack(e, s))
+}
+
+func playAndCheck(e *env, vars map[string]string) error {
+	if err := playTour(e, vars); err != nil {
+		return fmt.Errorf("tour: %w", err)
+	}
+	return checkInvariants(e, vars)
+}
