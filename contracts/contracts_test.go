@@ -1,0 +1,44 @@
+package contracts_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+
+	"strongroom/contracts"
+)
+
+func TestTestDollar(t *testing.T) {
+	artifact, err := contracts.TestDollar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if artifact.Name != "TestDollar" || artifact.Compiler != "0.8.28" || len(artifact.Code) == 0 || !json.Valid(artifact.ABI) {
+		t.Fatalf("artifact: %s, compiler %s, %d bytes", artifact.Name, artifact.Compiler, len(artifact.Code))
+	}
+	parsed, err := abi.JSON(bytes.NewReader(artifact.ABI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The selectors are those of ERC-20 and of what the tests call.
+	for signature, selector := range map[string]string{
+		"transfer(address,uint256)": "\xa9\x05\x9c\xbb",
+		"balanceOf(address)":        "\x70\xa0\x82\x31",
+		"decimals()":                "\x31\x3c\xe5\x67",
+		"mint(address,uint256)":     "\x40\xc1\x0f\x19",
+	} {
+		method, err := parsed.MethodById([]byte(selector))
+		if err != nil || method.Sig != signature {
+			t.Errorf("%s is not in the ABI: %v", signature, err)
+		}
+	}
+	if pay, ok := parsed.Methods["pay"]; !ok || !slices.Equal([]string{pay.Inputs[0].Type.String(), pay.Inputs[1].Type.String()}, []string{"address[]", "uint256[]"}) {
+		t.Errorf("pay(address[],uint256[]) is not in the ABI: %+v", pay)
+	}
+	if len(parsed.Constructor.Inputs) != 0 {
+		t.Errorf("the constructor takes %d arguments", len(parsed.Constructor.Inputs))
+	}
+}
