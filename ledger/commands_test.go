@@ -54,10 +54,10 @@ type universe struct {
 
 func newUniverse(name string) *universe {
 	un := &universe{name: name, now: testNow}
-	for _, asset := range []string{"AAA", "BBB"} {
+	for i, asset := range un.assets() {
 		id := func(f string) ledger.AccountID { return ledger.AccountID(fmt.Sprintf(f, name, asset)) }
 		un.accounts = append(un.accounts,
-			ledger.Account{ID: id("custody/%s/%s/hot"), Asset: asset, Class: ledger.Asset, MayOverdraw: asset == "AAA"},
+			ledger.Account{ID: id("custody/%s/%s/hot"), Asset: asset, Class: ledger.Asset, MayOverdraw: i == 0},
 			ledger.Account{ID: id("custody/%s/%s/deposits"), Asset: asset, Class: ledger.Asset},
 			ledger.Account{ID: id("customer/%s/%s/funding"), Asset: asset, Class: ledger.Liability},
 			ledger.Account{ID: id("customer/%s/%s/capped"), Asset: asset, Class: ledger.Liability, Max: u(60)},
@@ -70,7 +70,7 @@ func newUniverse(name string) *universe {
 	return un
 }
 
-func (un *universe) asset(code string) string { return code }
+func (un *universe) assets() []string { return []string{"AAA-" + un.name, "BBB-" + un.name} }
 
 func (un *universe) draw(c chooser) command {
 	switch k := c.pick(40); {
@@ -95,7 +95,7 @@ func (un *universe) draw(c chooser) command {
 }
 
 func (un *universe) attestation(c chooser) ledger.Attestation {
-	asset := []string{"AAA", "BBB"}[c.pick(2)]
+	asset := un.assets()[c.pick(2)]
 	a := ledger.Attestation{Asset: asset, Source: []string{"chain/x", "bank/y"}[c.pick(2)], Amount: u(uint64(c.pick(300))), Outflows: un.outflows(asset)}
 	if c.pick(8) == 0 {
 		a.Outflows++

@@ -64,3 +64,6 @@ func (p *PureBook) Position(asset string) Position {
 	t := p.book.position(asset).total
 	return Position{Asset: asset, Liabilities: t.liabilities(), Attested: t.attested, Outflows: uint64(t.outflows)}
 }
+
+// Database returns the url that l works on.
+func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
