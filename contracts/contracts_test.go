@@ -2,8 +2,6 @@ package contracts_test
 
 import (
 	"bytes"
-	"encoding/json"
-	"slices"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
@@ -16,7 +14,7 @@ func TestTestDollar(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if artifact.Name != "TestDollar" || artifact.Compiler != "0.8.28" || len(artifact.Code) == 0 || !json.Valid(artifact.ABI) {
+	if artifact.Name != "TestDollar" || artifact.Compiler != "0.8.28" || len(artifact.Code) == 0 {
 		t.Fatalf("artifact: %s, compiler %s, %d bytes", artifact.Name, artifact.Compiler, len(artifact.Code))
 	}
 	parsed, err := abi.JSON(bytes.NewReader(artifact.ABI))
@@ -35,8 +33,8 @@ func TestTestDollar(t *testing.T) {
 			t.Errorf("%s is not in the ABI: %v", signature, err)
 		}
 	}
-	if pay, ok := parsed.Methods["pay"]; !ok || !slices.Equal([]string{pay.Inputs[0].Type.String(), pay.Inputs[1].Type.String()}, []string{"address[]", "uint256[]"}) {
-		t.Errorf("pay(address[],uint256[]) is not in the ABI: %+v", pay)
+	if got := parsed.Methods["pay"].Sig; got != "pay(address[],uint256[])" {
+		t.Errorf("pay: got %q", got)
 	}
 	if len(parsed.Constructor.Inputs) != 0 {
 		t.Errorf("the constructor takes %d arguments", len(parsed.Constructor.Inputs))
