@@ -29,6 +29,7 @@ const (
 	coinbaseDepth  = 100
 	maxInputs      = 200
 	maxScan        = 1_000_000 // blocks in one look at the chain
+	maxPool        = 2_000     // transactions of the pool that are looked at
 )
 
 // site is where the faucet's coins are.
@@ -125,14 +126,17 @@ func (f *Faucet) pay(ctx context.Context, out *wire.TxOut) (*wire.MsgTx, error) 
 	tx.AddTxOut(out)
 	sums := txscript.NewMultiPrevOutFetcher(nil)
 	var have, need int64
+	taken, err := f.taken(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, point := range f.wallet.usable() {
 		c := f.wallet.coins[point]
 		there, err := f.unspent(ctx, point)
 		if err != nil {
 			return nil, err
 		}
-		if !there {
-			f.wallet.spent[point] = true
+		if !there || taken[point] {
 			continue
 		}
 		tx.AddTxIn(wire.NewTxIn(&point, nil, nil))
@@ -183,7 +187,36 @@ func (w *wallet) usable() []wire.OutPoint {
 	return points
 }
 
-// unspent asks the node, whose pool counts: another faucet may have been here.
+// taken lists the coins that the node's pool spends: another faucet may have
+// been here.
+func (f *Faucet) taken(ctx context.Context) (map[wire.OutPoint]bool, error) {
+	var pool []string
+	if err := f.cfg.Bitcoin.Call(ctx, &pool, "getrawmempool"); err != nil {
+		return nil, fmt.Errorf("ask for the pool: %w", err)
+	}
+	taken := map[wire.OutPoint]bool{}
+	for _, txid := range pool[:min(len(pool), maxPool)] {
+		var text string
+		err := f.cfg.Bitcoin.Call(ctx, &text, "getrawtransaction", txid, 0)
+		if _, gone := errors.AsType[*devstack.RPCError](err); gone {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask for %s: %w", txid, err)
+		}
+		var tx wire.MsgTx
+		if err := tx.Deserialize(hex.NewDecoder(strings.NewReader(text))); err != nil {
+			return nil, fmt.Errorf("read %s: %w", txid, err)
+		}
+		for _, in := range tx.TxIn {
+			taken[in.PreviousOutPoint] = true
+		}
+	}
+	return taken, nil
+}
+
+// unspent asks the node whether it knows the coin: our own change is unknown
+// again where a killed node lost its pool.
 func (f *Faucet) unspent(ctx context.Context, point wire.OutPoint) (bool, error) {
 	var out *struct{}
 	if err := f.cfg.Bitcoin.Call(ctx, &out, "gettxout", point.Hash.String(), point.Index, true); err != nil {
