@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/chainadapters"
+	"strongroom/custody"
+	collector "strongroom/custody/collect"
+	"strongroom/custody/custodydb"
+	"strongroom/custody/desk"
+	"strongroom/custody/intake"
+	"strongroom/custody/watch"
+	"strongroom/internal/mtls"
+	"strongroom/internal/temporalx"
+	"strongroom/ledger"
+	signerclient "strongroom/signer/client"
+)
+
+// house is custody as the worker works it.
+type house struct {
+	chains   []chainadapters.Config
+	assets   *assetView
+	book     *ledger.Ledger
+	pool     *pgxpool.Pool
+	signer   *signerLink
+	adapters map[chainadapters.ChainID]chainadapters.Adapter
+	store    *custodydb.Store
+	desk     *desk.Desk
+	intake   *intake.Intake
+}
+
+// open makes what has to be there before the first block: the house's accounts
+// and its hot wallets.
+func (h *house) open(ctx context.Context) error {
+	for _, chain := range h.chains {
+		for _, asset := range h.assets.AssetsOf(chain.Chain) {
+			if err := h.store.OpenAccounts(ctx, "", asset); err != nil {
+				return err
+			}
+		}
+		if _, err := h.store.HotAddress(ctx, chain.Chain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loops returns what goes on beside the workflows: one watcher per chain, the
+// planning of collections, a fresh view of the assets.
+func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, error) {
+	loops := []func(context.Context) error{func(ctx context.Context) error {
+		every(ctx, refreshEvery, func() { h.assets.refresh(ctx) })
+		return nil
+	}}
+	for _, chain := range h.chains {
+		w, err := watch.New(watch.Config{
+			Chain: chain.Chain, Adapter: h.adapters[chain.Chain], Store: h.store, Assets: h.assets,
+			StartHeight: c.StartHeight[string(chain.Chain)], MaxReorg: c.MaxReorg, MaxHeadAge: c.MaxHeadAge,
+			Poll: c.Poll, Clock: e.clock, Log: e.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		loops = append(loops, w.Run)
+	}
+	planner, err := collector.New(collector.Config{
+		Store: h.store, Assets: h.assets, Adapters: h.adapters, Log: e.log, Every: c.Collect,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(loops, planner.Run), nil
+}
+
+// label returns the search attributes of a subject's workflow: opaque ids, codes
+// and the order of magnitude only.
+func (h *house) label(ctx context.Context, topic, subject string) (map[temporalx.Keyword]string, error) {
+	if topic == custodydb.TopicDeposit {
+		d, err := h.store.DepositRow(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		return map[temporalx.Keyword]string{
+			temporalx.UserID: d.Customer, temporalx.Asset: d.Asset, temporalx.Rail: string(d.Chain),
+			temporalx.AmountBand: temporalx.Band(d.Amount.String()), temporalx.Phase: string(d.State), temporalx.ChainTx: d.TxID,
+		}, nil
+	}
+	r, err := h.store.LoadIntent(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	return map[temporalx.Keyword]string{
+		temporalx.UserID: r.Customer, temporalx.Asset: r.Asset, temporalx.Rail: string(r.Chain),
+		temporalx.AmountBand: temporalx.Band(r.Amount.String()), temporalx.Phase: string(r.State),
+	}, nil
+}
+
+// chainsKnown fails until each chain was looked at once. A halted chain is no
+// reason to take the worker out of service: the others go on.
+func (h *house) chainsKnown(ctx context.Context) error {
+	for _, chain := range h.chains {
+		if _, err := h.store.Chain(ctx, chain.Chain); err != nil {
+			return fmt.Errorf("chain %s: %w", chain.Chain, err)
+		}
+	}
+	return nil
+}
+
+// signerLink is the signer as desk and wiring use it.
+type signerLink struct {
+	client *signerclient.Client
+}
+
+var _ desk.Signer = (*signerLink)(nil)
+
+// signerOf prepares the connection of process name to the signer.
+func signerOf(certs, name, address string) (*signerLink, error) {
+	tlsConfig, err := mtls.ClientConfig(certs, name, "signer")
+	if err != nil {
+		return nil, err
+	}
+	client, err := signerclient.New(signerclient.Config{Address: address, TLS: tlsConfig, Timeout: signerTimeout})
+	if err != nil {
+		return nil, err
+	}
+	return &signerLink{client}, nil
+}
+
+// Close ends the connection.
+func (s *signerLink) Close() error { return s.client.Close() }
+
+// Check asks whether the signer is there.
+func (s *signerLink) Check(ctx context.Context) error {
+	_, err := s.client.Status(ctx)
+	return err
+}
+
+// Sign asks for a signature.
+func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signature, error) {
+	kinds := map[custody.IntentKind]signerclient.Kind{
+		custody.IntentWithdrawal: signerclient.Withdrawal,
+		custody.IntentCollect:    signerclient.Collect,
+		custody.IntentGasTopUp:   signerclient.GasTopUp,
+	}
+	out, err := s.client.Sign(ctx, signerclient.Request{
+		Intent: r.Intent.ID, Kind: kinds[r.Intent.Kind], Chain: r.Intent.Chain, Asset: r.Intent.Asset,
+		Attempt: r.Attempt, Plan: r.Plan, Unsigned: r.Unsigned, ToPath: r.ToPath, MaxFee: r.MaxFee,
+	})
+	if err != nil {
+		return desk.Signature{}, err
+	}
+	return desk.Signature{Raw: out.Raw, TxID: out.TxID}, nil
+}
+
+// publicKeys asks the signer, which may still be starting.
+func (s *signerLink) publicKeys(ctx context.Context, chains []chainadapters.Config) (map[chainadapters.ChainID]custodydb.XPubs, error) {
+	out := map[chainadapters.ChainID]custodydb.XPubs{}
+	for _, chain := range chains {
+		for try := 0; ; try++ {
+			deposit, hot, err := s.client.PublicKeys(ctx, chain.Chain)
+			if err == nil {
+				out[chain.Chain] = custodydb.XPubs{Deposit: deposit, Hot: hot}
+				break
+			}
+			if final := errors.Is(err, signerclient.ErrInvalid) || errors.Is(err, signerclient.ErrForbidden); final ||
+				try == signerTries || !pause(ctx, time.Second) {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
