@@ -3,6 +3,7 @@ package custody
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrKeyHalted reports a sending key that is used by somebody else too: a nonce of
@@ -86,14 +87,7 @@ func Step(state WithdrawalState, event WithdrawalEvent, facts WithdrawalFacts) (
 	return r.to, nil
 }
 
-func (r rule) starts(s WithdrawalState) bool {
-	for _, from := range r.from {
-		if from == s {
-			return true
-		}
-	}
-	return false
-}
+func (r rule) starts(s WithdrawalState) bool { return slices.Contains(r.from, s) }
 
 // beforeSigning holds the moves while funds are only held: each of them can be
 // undone by releasing the hold.

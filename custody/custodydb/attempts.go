@@ -104,12 +104,15 @@ func (s *Store) Attempts(ctx context.Context, intent string) ([]Sent, error) {
 		var plan []byte
 		if err := row.Scan(&t.Intent, &t.Kind, &t.Chain, &t.Number, &t.TxID, &t.Raw, &plan, &t.MaxFee, &t.Created, &sentAt,
 			&t.Mined, &t.Block.Height, &t.Block.Hash, &t.Success, &t.Fee); err != nil {
-			return t, err
+			return t, fmt.Errorf("scan: %w", err)
 		}
 		if sentAt != nil {
 			t.SentAt = *sentAt
 		}
-		return t, json.Unmarshal(plan, &t.Plan)
+		if err := json.Unmarshal(plan, &t.Plan); err != nil {
+			return t, fmt.Errorf("decode plan: %w", err)
+		}
+		return t, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read transactions of %s: %w", intent, err)

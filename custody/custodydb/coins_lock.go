@@ -16,8 +16,10 @@ const selectCoins = `SELECT c.txid, c.vout, c.amount, c.address, c.account, c.br
 
 func scanCoin(row pgx.CollectableRow) (chainadapters.Coin, error) {
 	var c chainadapters.Coin
-	err := row.Scan(&c.TxID, &c.Vout, &c.Amount, &c.Address, &c.Path.Account, &c.Path.Branch, &c.Path.Index)
-	return c, err
+	if err := row.Scan(&c.TxID, &c.Vout, &c.Amount, &c.Address, &c.Path.Account, &c.Path.Branch, &c.Path.Index); err != nil {
+		return c, fmt.Errorf("scan coin: %w", err)
+	}
+	return c, nil
 }
 
 // lockHotCoins makes reservations of hot coins of a chain take turns until tx ends,

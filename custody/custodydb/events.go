@@ -51,8 +51,10 @@ func (s *Store) Events(ctx context.Context, customer string, afterSeq uint64, li
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (custody.Event, error) {
 		var e custody.Event
-		err := row.Scan(&e.Seq, &e.Customer, &e.Kind, &e.Subject, &e.Data, &e.At)
-		return e, err
+		if err := row.Scan(&e.Seq, &e.Customer, &e.Kind, &e.Subject, &e.Data, &e.At); err != nil {
+			return e, fmt.Errorf("scan event: %w", err)
+		}
+		return e, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -76,7 +76,7 @@ func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent
 		if err != nil {
 			return fmt.Errorf("read %s again: %w: %w", mined.TxID, custody.ErrConflict, noRows(err))
 		}
-		facts.Success, facts.Depth = success, uint64(max(depth, 0)) //nolint:gosec // not negative
+		facts.Success, facts.Depth = success, uint64(max(depth, 0))
 		moving := r
 		return s.Apply(ctx, tx, &moving, event, facts, reason)
 	}

@@ -91,7 +91,7 @@ func New(cfg Config) (*Store, error) {
 		return nil, errors.New("custodydb: config lacks the environment's name")
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
 	}
 	return &Store{cfg: cfg, pool: cfg.Pool}, nil
 }

@@ -27,8 +27,11 @@ func scanWithdrawal(row pgx.CollectableRow) (custody.Withdrawal, error) {
 	var w custody.Withdrawal
 	err := row.Scan(&w.ID, &w.Customer, &w.Asset, &w.Chain, &w.To, &w.Amount, &w.Fee, &w.State, &w.Version,
 		&w.Reason, &w.CreatedAt, &w.UpdatedAt, &w.TxID, &w.Block.Height, &w.Block.Hash, &w.Confirmations)
+	if err != nil {
+		return w, fmt.Errorf("scan withdrawal: %w", err)
+	}
 	w.CreatedAt, w.UpdatedAt = w.CreatedAt.UTC(), w.UpdatedAt.UTC()
-	return w, err
+	return w, nil
 }
 
 // Withdrawal returns a customer's withdrawal, or custody.ErrNotFound, also where

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"strongroom/chainadapters"
@@ -29,7 +30,7 @@ func TestChaos(t *testing.T) {
 		seeds = 2
 	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			c := &chaos{house: newHouse(t), rnd: rand.New(rand.NewPCG(uint64(seed), 7)), ended: map[string]custody.WithdrawalState{}}
 			c.fund("ETH", big, big)
 			c.fund("TUSD", 1_000_000, 1_000_000)

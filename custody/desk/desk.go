@@ -58,7 +58,7 @@ type Config struct {
 	Signer   Signer
 	Policy   Policy // nil for CapPolicy
 	Log      *slog.Logger
-	Clock    func() time.Time // nil for the system's clock
+	Clock    func() time.Time
 	// Outstanding is how many transactions of one key may be on their way; 16
 	// where zero.
 	Outstanding int
@@ -72,14 +72,11 @@ type Desk struct{ cfg Config }
 
 // New returns a Desk.
 func New(cfg Config) (*Desk, error) {
-	if cfg.Store == nil || len(cfg.Adapters) == 0 || cfg.Assets == nil || cfg.Signer == nil || cfg.Log == nil {
-		return nil, errors.New("desk: config lacks store, adapters, assets, signer or log")
+	if cfg.Store == nil || len(cfg.Adapters) == 0 || cfg.Assets == nil || cfg.Signer == nil || cfg.Log == nil || cfg.Clock == nil {
+		return nil, errors.New("desk: config lacks store, adapters, assets, signer, log or clock")
 	}
 	if cfg.Policy == nil {
 		cfg.Policy = CapPolicy{}
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
 	}
 	if cfg.Outstanding <= 0 {
 		cfg.Outstanding = defaultOutstanding

@@ -10,6 +10,7 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/fakechain"
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 	"strongroom/custody/desk"
 	"strongroom/ledger"
 )
@@ -484,7 +485,7 @@ func TestPolicyAndScreening(t *testing.T) {
 // no is a policy that refuses.
 type no struct{}
 
-func (no) Decide(context.Context, custody.Intent, custody.AssetInfo) (desk.Verdict, string, error) {
+func (no) Decide(context.Context, custodydb.IntentRow, custody.AssetInfo) (desk.Verdict, string, error) {
 	return desk.Deny, "not this one", nil
 }
 
@@ -492,7 +493,7 @@ func TestDeniedIsRejectedAndReleased(t *testing.T) {
 	h := ready(t, "ETH")
 	d, err := desk.New(desk.Config{
 		Store: h.store, Adapters: map[chainadapters.ChainID]chainadapters.Adapter{evm: h.nodes[evm]}, Assets: h.assets,
-		Signer: h.signer, Policy: no{}, Log: quiet(),
+		Signer: h.signer, Policy: no{}, Log: quiet(), Clock: h.clock,
 	})
 	h.must(err)
 	w := h.withdraw("ETH", 10_000)
@@ -521,4 +522,53 @@ func TestUnknownIntent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSettleReadsTheChainAgain: what was true when Observe looked may not be when
+// the booking is made.
+func TestSettleReadsTheChainAgain(t *testing.T) {
+	h := ready(t, "ETH")
+	ctx := context.Background()
+	w := h.withdraw("ETH", 70_000)
+	p := h.do(w.ID, custody.WithdrawalBroadcast, "screen", "reserve", "sign", "send")
+	h.mine(evm, finalDepth)
+	h.do(w.ID, custody.WithdrawalFinal, "observe")
+	r, err := h.store.LoadIntent(ctx, w.ID)
+	h.must(err)
+	facts := custody.WithdrawalFacts{Signed: true, FinalDepth: finalDepth, Depth: 99, Agreed: true, Success: true, Pays: true}
+	settle := func(r custodydb.IntentRow, txid string) error {
+		return h.store.Settle(ctx, &r, custodydb.Mined{TxID: txid, Fee: units(1)}, facts)
+	}
+	const transfers = `SELECT count(*) FROM ledger.transfer`
+	before, booked := h.balance(custody.FundingAccount(customer, "ETH")), h.count(transfers)
+	if err := settle(r, "another"); !errors.Is(err, custody.ErrConflict) {
+		t.Errorf("by a transaction that is not ours: %v", err)
+	}
+	stale := r
+	stale.Version--
+	if err := settle(stale, p.TxID); !errors.Is(err, custody.ErrConflict) {
+		t.Errorf("with an older version: %v", err)
+	}
+	h.reorg(evm, finalDepth)
+	if err := settle(r, p.TxID); !errors.Is(err, custody.ErrConflict) {
+		t.Errorf("after a reorganisation: %v", err)
+	}
+	h.must(h.nodes[evm].Broadcast(ctx, h.raw(p.TxID)))
+	h.mine(evm, finalDepth-1)
+	if err := settle(r, p.TxID); !errors.Is(err, custody.ErrIllegal) {
+		t.Errorf("mined again, not deep enough: %v", err)
+	}
+	if h.balance(custody.FundingAccount(customer, "ETH")) != before || h.count(transfers) != booked {
+		t.Error("something was booked")
+	}
+	h.do(w.ID, custody.WithdrawalReorged, "settle") // it confirms anew
+	h.do(w.ID, custody.WithdrawalConfirming, "observe")
+	h.mine(evm, 1)
+	h.do(w.ID, custody.WithdrawalPosted, "observe", "settle")
+}
+
+func (h *house) raw(txid string) (raw []byte) {
+	h.t.Helper()
+	h.must(h.pool.QueryRow(context.Background(), `SELECT raw FROM custody.chain_tx WHERE txid = $1`, txid).Scan(&raw))
+	return raw
 }

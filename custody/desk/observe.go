@@ -146,5 +146,8 @@ func (d *Desk) unmined(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	if r.State == custody.WithdrawalBroadcast && d.cfg.Clock().Sub(r.Updated) > d.cfg.StuckAfter {
 		return d.move(ctx, r, custody.EventStall, s.facts, "waits in the node's pool for more than "+d.cfg.StuckAfter.String())
 	}
+	if r.State == custody.WithdrawalBroadcast {
+		return d.note(ctx, r, "")
+	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 )
 
 // Verdict is what a policy says of a withdrawal.
@@ -20,7 +21,7 @@ const (
 // is asked again, for the same withdrawal, until it does not say Wait. The reason
 // is shown to people.
 type Policy interface {
-	Decide(ctx context.Context, r custody.Intent, asset custody.AssetInfo) (Verdict, string, error)
+	Decide(ctx context.Context, r custodydb.IntentRow, asset custody.AssetInfo) (Verdict, string, error)
 }
 
 // CapPolicy lets pass what the asset's AutoLimit covers. Anything larger waits for
@@ -30,7 +31,7 @@ type CapPolicy struct{}
 var _ Policy = CapPolicy{}
 
 // Decide implements Policy.
-func (CapPolicy) Decide(_ context.Context, r custody.Intent, asset custody.AssetInfo) (Verdict, string, error) {
+func (CapPolicy) Decide(_ context.Context, r custodydb.IntentRow, asset custody.AssetInfo) (Verdict, string, error) {
 	if asset.AutoLimit.IsZero() || !asset.AutoLimit.Less(r.Amount) {
 		return Allow, "", nil
 	}

@@ -105,7 +105,7 @@ func (d *Desk) sender(ctx context.Context, r *custodydb.IntentRow) (custodydb.Ho
 func (d *Desk) firstNonce(ctx context.Context, adapter chainadapters.Adapter, chain chainadapters.ChainID, address string) (uint64, error) {
 	known, err := d.cfg.Store.CounterKnown(ctx, chain, address)
 	if err != nil || known {
-		return 0, err //nolint:wrapcheck // ours, and it says what it did
+		return 0, err
 	}
 	first, err := adapter.NextNonce(ctx, address)
 	if err != nil {

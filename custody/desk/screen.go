@@ -76,7 +76,7 @@ func (d *Desk) decide(ctx context.Context, r *custodydb.IntentRow) error {
 	if err != nil {
 		return err
 	}
-	verdict, reason, err := d.cfg.Policy.Decide(ctx, r.Intent, asset)
+	verdict, reason, err := d.cfg.Policy.Decide(ctx, *r, asset)
 	if err != nil {
 		return fmt.Errorf("ask policy: %w", err)
 	}
