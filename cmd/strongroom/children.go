@@ -22,6 +22,10 @@ func children(at stack.Ports) []stack.Child {
 			// nothing but a slow start.
 			Env: map[string]string{"STRONGROOM_SIGNER_WORK_FACTOR": "10"},
 		},
+		{
+			Name: "worker", Command: []string{self, "worker"}, Endpoint: at.WorkerMetrics,
+			ReadyURL: "http://" + at.WorkerMetrics + "/readyz", Env: map[string]string{"STRONGROOM_WORKER_OBSERVE": at.WorkerMetrics},
+		},
 		{Name: "api", Command: []string{self, "api"}, Endpoint: "http://" + at.API, ReadyURL: "http://" + at.API + "/readyz"},
 	}
 }

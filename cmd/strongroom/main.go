@@ -32,6 +32,7 @@ type cli struct {
 	Doctor  doctorCommand  `cmd:"" help:"Say what is missing on this machine and how to get it."`
 	Migrate migrateCommand `cmd:"" help:"Bring the platform's database to the newest version."`
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the REST interface."`
+	Worker  workerCommand  `cmd:"" help:"Work the workflows, watch the chains, plan collections."`
 
 	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`
 	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`

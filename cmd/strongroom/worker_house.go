@@ -96,7 +96,7 @@ func (h *house) label(ctx context.Context, topic, subject string) (map[temporalx
 	}
 	return map[temporalx.Keyword]string{
 		temporalx.UserID: r.Customer, temporalx.Asset: r.Asset, temporalx.Rail: string(r.Chain),
-		temporalx.AmountBand: temporalx.Band(r.Amount.String()), temporalx.Phase: string(r.State),
+		temporalx.AmountBand: temporalx.Band(r.Amount.String()), temporalx.Phase: string(r.State), temporalx.ChainTx: "",
 	}, nil
 }
 

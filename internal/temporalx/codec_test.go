@@ -146,7 +146,7 @@ func TestFailuresAreSealed(t *testing.T) {
 
 func TestKeyFiles(t *testing.T) {
 	for name, text := range map[string]string{
-		"nothing": "", "only a remark": "# k1", "short key": "k1:00", "no id": keyOld[2:], "twice": keyOld + "\n" + keyOld,
+		"nothing": "", "only a remark": "# k1", "short key": "k1:00", "empty id": keyOld[2:], "twice": keyOld + "\n" + keyOld,
 		"not hex": "k1:" + strings.Repeat("zz", 32), "bad id": "k 1" + keyOld[2:], "long line": strings.Repeat("x", 1<<17),
 	} {
 		if _, err := temporalx.ParseKeyring([]byte(text)); !errors.Is(err, temporalx.ErrKeyring) {
@@ -154,6 +154,10 @@ func TestKeyFiles(t *testing.T) {
 		} else if strings.Contains(err.Error(), "0001020304") {
 			t.Errorf("%s: the key shows in %v", name, err)
 		}
+	}
+	bare := ring(t, keyNew[3:], keyOld)
+	if got := string(sealOne(t, temporalx.NewCodec(bare), payload("x")).Metadata["encryption-key-id"]); len(got) != len("sha256-01234567") {
+		t.Errorf("a key without an id is called %q", got)
 	}
 	file := filepath.Join(t.TempDir(), "payload.keys")
 	made, err := temporalx.EnsureKeyring(file)

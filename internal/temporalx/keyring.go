@@ -6,6 +6,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,8 +35,9 @@ type Keyring struct {
 	seals map[string]cipher.AEAD
 }
 
-// LoadKeyring reads a key file: one key per line as `id:64 hex digits`; empty
-// lines and lines that begin with # are passed over. It refuses with ErrKeyring.
+// LoadKeyring reads a key file: one key per line as `id:64 hex digits`, or as the
+// digits alone, whose id is then made from their SHA-256; empty lines and lines
+// that begin with # are passed over. It refuses with ErrKeyring.
 func LoadKeyring(file string) (*Keyring, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -96,8 +98,15 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 }
 
 func (r *Keyring) add(line string) error {
-	id, digits, _ := strings.Cut(line, ":")
+	id, digits, named := strings.Cut(line, ":")
+	if !named {
+		digits = line
+	}
 	key, err := hex.DecodeString(digits)
+	if !named {
+		sum := sha256.Sum256(key)
+		id = "sha256-" + hex.EncodeToString(sum[:4])
+	}
 	switch {
 	case err != nil || len(key) != keyBytes: // the line itself stays out of the message
 		return fmt.Errorf("%w: want id:%d hex digits", ErrKeyring, hex.EncodedLen(keyBytes))
