@@ -109,6 +109,10 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 	if h.intent != p.Intent {
 		return false, fmt.Errorf("%w: intent %s means something else", ErrRefused, p.Intent.ID)
 	}
+	// An EVM payload does not name its sender: the slot does.
+	if h.slot != slotKey(p) {
+		return false, fmt.Errorf("%w: intent %s has another sender or nonce", ErrRefused, p.Intent.ID)
+	}
 	if h.byHash[p.Payload] {
 		return true, nil
 	}
@@ -116,13 +120,11 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 }
 
 // judgeReplacement: another payload of the same intent must be a later attempt
-// that excludes all earlier ones: same nonce, or a coin that they all spend.
+// that excludes all earlier ones: same nonce, which judge has seen, or a coin
+// that they all spend.
 func (h *history) judgeReplacement(p permission) error {
 	if p.Attempt <= h.last {
 		return fmt.Errorf("%w: attempt %d is not after %d", ErrRefused, p.Attempt, h.last)
-	}
-	if h.slot != slotKey(p) {
-		return fmt.Errorf("%w: a replacement keeps its nonce", ErrRefused)
 	}
 	if p.Slot != "" {
 		return nil

@@ -77,7 +77,14 @@ func openSigner(tb testing.TB, cfg Config) *Signer {
 	return s
 }
 
-func newSigner(tb testing.TB) (*Signer, *testClock) {
+func newSigner(tb testing.TB) *Signer {
+	tb.Helper()
+	s, _ := newSignerAt(tb)
+	return s
+}
+
+// newSignerAt returns the signer's clock too.
+func newSignerAt(tb testing.TB) (*Signer, *testClock) {
 	tb.Helper()
 	clock := newClock()
 	s := openSigner(tb, testConfig(tb.TempDir(), clock))

@@ -23,7 +23,7 @@ const (
 // JSON, a line break.
 const (
 	crcDigits    = 8
-	maxLineBytes = 1 << 20
+	maxLineBytes = 256 << 10
 )
 
 // record is one line of the journal. Prev is the SHA-256 of the line before it,

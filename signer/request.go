@@ -105,12 +105,12 @@ func parseRequest(req *signerv1.SignRequest) (order, error) {
 }
 
 func parseIntent(in *signerv1.Intent) (intent, error) {
-	if !regexp.MustCompile(`^[a-z]{3}_[0-9a-z]{1,64}$`).MatchString(in.GetId()) {
-		return intent{}, fmt.Errorf("%w: intent id %.70q", ErrInvalid, in.GetId())
-	}
-	k, err := parseKind(in.GetKind())
+	k, prefix, err := parseKind(in.GetKind())
 	if err != nil {
 		return intent{}, err
+	}
+	if !regexp.MustCompile(`^` + prefix + `_[0-9a-z]{1,64}$`).MatchString(in.GetId()) {
+		return intent{}, fmt.Errorf("%w: intent id %.70q of a %s", ErrInvalid, in.GetId(), k)
 	}
 	amount, err := money.ParseUnits(in.GetAmount())
 	if err != nil || amount.IsZero() {
@@ -128,17 +128,18 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 	}, nil
 }
 
-func parseKind(k signerv1.IntentKind) (kind, error) {
+// parseKind returns the kind and the prefix that its ids have.
+func parseKind(k signerv1.IntentKind) (of kind, prefix string, err error) {
 	switch k {
 	case signerv1.IntentKind_INTENT_KIND_WITHDRAWAL:
-		return kindWithdrawal, nil
+		return kindWithdrawal, "wdr", nil
 	case signerv1.IntentKind_INTENT_KIND_COLLECT:
-		return kindCollect, nil
+		return kindCollect, "col", nil
 	case signerv1.IntentKind_INTENT_KIND_GAS_TOPUP:
-		return kindGasTopUp, nil
+		return kindGasTopUp, "gas", nil
 	case signerv1.IntentKind_INTENT_KIND_UNSPECIFIED:
 	}
-	return "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)
+	return "", "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)
 }
 
 func parseApprovals(req *signerv1.SignRequest) ([]approval, error) {

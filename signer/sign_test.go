@@ -27,7 +27,7 @@ func everyKind(tb testing.TB, s *Signer) map[string]*signerv1.SignRequest {
 }
 
 func TestEachKindIsSignedAndRepeats(t *testing.T) {
-	s, _ := newSigner(t)
+	s := newSigner(t)
 	for name, req := range everyKind(t, s) {
 		t.Run(name, func(t *testing.T) {
 			first, err := s.Sign(req)
@@ -48,7 +48,7 @@ func TestEachKindIsSignedAndRepeats(t *testing.T) {
 
 // The EVM signature is checked by another implementation of the encoding.
 func TestEVMTransactionReadsAsTheIntent(t *testing.T) {
-	s, _ := newSigner(t)
+	s := newSigner(t)
 	out, err := s.Sign(tokenWithdrawal(t, "wdr_1", 9, 700))
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestEVMTransactionReadsAsTheIntent(t *testing.T) {
 }
 
 func TestBitcoinTransactionVerifies(t *testing.T) {
-	s, _ := newSigner(t)
+	s := newSigner(t)
 	out, err := s.Sign(btcWithdrawal(t, s, "wdr_1", 1, 2))
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestBitcoinTransactionVerifies(t *testing.T) {
 }
 
 func TestFrozenSignerSignsNothing(t *testing.T) {
-	s, _ := newSigner(t)
+	s := newSigner(t)
 	req := ethWithdrawal(t, "wdr_1", 0, 5)
 	if _, err := s.Sign(req); err != nil {
 		t.Fatal(err)

@@ -294,7 +294,10 @@ func (h *btcdHarness) NewWallet(tb testing.TB) chaintest.Wallet {
 	key, path := keyOf(h.keys), chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: h.keys}
 	return chaintest.Wallet{
 		Address: h.addressOf(tb, key), Path: path,
-		Sign: func(tb testing.TB, unsigned []byte) []byte { return signAll(tb, unsigned, key) },
+		Sign: func(tb testing.TB, unsigned []byte) []byte {
+			tb.Helper()
+			return signAll(tb, unsigned, key)
+		},
 	}
 }
 

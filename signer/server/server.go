@@ -149,7 +149,7 @@ func mayCall(method, caller string) bool {
 func admit(ctx context.Context, method string) error {
 	caller, err := mtls.Peer(ctx)
 	if err != nil {
-		return status.Error(codes.Unauthenticated, err.Error())
+		return status.Errorf(codes.Unauthenticated, "who calls? %v", err)
 	}
 	if !mayCall(method, caller) {
 		return status.Errorf(codes.PermissionDenied, "%s may not call %s", caller, method)
