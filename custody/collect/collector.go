@@ -99,7 +99,11 @@ func (c *Collector) Round(ctx context.Context) error {
 			failed = append(failed, err)
 			continue
 		}
-		p := planner{c: c, adapter: adapter, at: chain.Cursor, hot: hot}
+		final, deep := c.final(chain)
+		if !deep {
+			continue
+		}
+		p := planner{c: c, adapter: adapter, at: chain.Cursor, final: final, hot: hot}
 		if adapter.Family() == chainadapters.UTXO {
 			err = p.coins(ctx)
 		} else {
@@ -112,11 +116,25 @@ func (c *Collector) Round(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// final returns the newest height that no reorganisation reaches any more: what is
+// collected must not vanish under its collection. deep is false where there is none.
+func (c *Collector) final(chain custodydb.ChainStatus) (height uint64, deep bool) {
+	depth := uint64(1)
+	for _, info := range c.cfg.Assets.AssetsOf(chain.Chain) {
+		depth = max(depth, info.FinalDepth)
+	}
+	if chain.Cursor.Height+1 < depth {
+		return 0, false
+	}
+	return chain.Cursor.Height + 1 - depth, true
+}
+
 // planner plans on one chain as it is at one block.
 type planner struct {
 	c       *Collector
 	adapter chainadapters.Adapter
 	at      chainadapters.Ref
+	final   uint64 // the newest height that is final for every asset of the chain
 	hot     custodydb.HouseAddress
 }
 

@@ -17,7 +17,7 @@ func (p *planner) coins(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	free, err := p.c.cfg.Store.CollectableCoins(ctx, p.hot.Chain, p.c.cfg.MaxCoins)
+	free, err := p.c.cfg.Store.CollectableCoins(ctx, p.hot.Chain, p.final, p.c.cfg.MaxCoins)
 	if err != nil || len(free) == 0 {
 		return err
 	}
@@ -90,7 +90,7 @@ func all(coins []chainadapters.Coin) (sum money.Units, err error) {
 // piles plans the collections of an account chain: one at a time per address. A
 // failure at one address does not keep the others.
 func (p *planner) piles(ctx context.Context) error {
-	piles, err := p.c.cfg.Store.Piles(ctx, p.hot.Chain, maxPiles)
+	piles, err := p.c.cfg.Store.Piles(ctx, p.hot.Chain, p.final, maxPiles)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (p *planner) settled(ctx context.Context, address string, info custody.Asse
 	if err != nil {
 		return money.Units{}, fmt.Errorf("ask for holdings: %w", err)
 	}
-	unsettled, err := p.c.cfg.Store.Unsettled(ctx, info.Chain, address, info.Code)
+	unsettled, err := p.c.cfg.Store.Unsettled(ctx, info.Chain, address, info.Code, p.final)
 	if err != nil {
 		return money.Units{}, err
 	}

@@ -27,16 +27,17 @@ type AddressPile struct {
 // openIntents are the states in which a house intent still moves something.
 const openIntents = `state NOT IN ('posted', 'reverted', 'cancelled', 'rejected', 'expired', 'blocked')`
 
-// Piles returns what could be collected on an account chain, at most limit piles.
-// An address that takes part in an open house intent is left out.
-func (s *Store) Piles(ctx context.Context, chain chainadapters.ChainID, limit int) ([]AddressPile, error) {
+// Piles returns what could be collected on an account chain, at most limit piles:
+// deposits in blocks up to a height. An address that takes part in an open house
+// intent is left out.
+func (s *Store) Piles(ctx context.Context, chain chainadapters.ChainID, height uint64, limit int) ([]AddressPile, error) {
 	rows, err := s.pool.Query(ctx, `SELECT d.address, d.asset, array_agg(d.id ORDER BY d.id), a.customer, a.account, a.branch, a.idx
 		FROM custody.deposit d JOIN custody.address a ON a.chain = d.chain AND a.address = d.address AND a.account = $2
-		WHERE d.chain = $1 AND d.collected_by IS NULL AND d.state = 'withdrawable' AND d.canonical
+		WHERE d.chain = $1 AND d.collected_by IS NULL AND d.state = 'withdrawable' AND d.canonical AND d.block_height <= $4
 			AND NOT EXISTS (SELECT FROM custody.house_intent i WHERE i.chain = d.chain AND i.`+openIntents+`
 				AND d.address IN (i.from_address, i.destination))
 		GROUP BY d.address, d.asset, a.customer, a.account, a.branch, a.idx ORDER BY min(d.id) LIMIT $3`,
-		chain, chainadapters.DepositAccount, limit)
+		chain, chainadapters.DepositAccount, limit, height)
 	if err != nil {
 		return nil, fmt.Errorf("read piles: %w", err)
 	}
@@ -52,11 +53,12 @@ func (s *Store) Piles(ctx context.Context, chain chainadapters.ChainID, limit in
 }
 
 // Unsettled returns how much at an address must not be moved: deposits that are
-// on the chain and not withdrawable, dust included.
-func (s *Store) Unsettled(ctx context.Context, chain chainadapters.ChainID, address, asset string) (money.Units, error) {
+// on the chain and not withdrawable, dust included, or in blocks above a height.
+func (s *Store) Unsettled(ctx context.Context, chain chainadapters.ChainID, address, asset string, height uint64) (money.Units, error) {
 	var sum money.Units
 	err := s.pool.QueryRow(ctx, `SELECT coalesce(sum(amount), 0)::numeric(78,0) FROM custody.deposit
-		WHERE chain = $1 AND address = $2 AND asset = $3 AND canonical AND state <> 'withdrawable'`, chain, address, asset).Scan(&sum)
+		WHERE chain = $1 AND address = $2 AND asset = $3 AND canonical
+			AND (state <> 'withdrawable' OR block_height > $4)`, chain, address, asset, height).Scan(&sum)
 	if err != nil {
 		return sum, fmt.Errorf("read unsettled deposits: %w", err)
 	}
@@ -69,16 +71,17 @@ type CollectableCoin struct {
 	Deposit string
 }
 
-// CollectableCoins returns what could be collected on a UTXO chain, largest
-// first, at most limit coins; none while a collection of the chain is open.
-func (s *Store) CollectableCoins(ctx context.Context, chain chainadapters.ChainID, limit int) ([]CollectableCoin, error) {
+// CollectableCoins returns what could be collected on a UTXO chain from blocks up
+// to a height, largest first, at most limit coins; none while a collection of the
+// chain is open.
+func (s *Store) CollectableCoins(ctx context.Context, chain chainadapters.ChainID, height uint64, limit int) ([]CollectableCoin, error) {
 	rows, err := s.pool.Query(ctx, `SELECT c.txid, c.vout, c.amount, c.address, c.account, c.branch, c.idx, d.id FROM custody.deposit d
 		JOIN custody.coin c ON c.chain = d.chain AND c.txid = d.txid AND c.vout = d.idx
 		WHERE d.chain = $1 AND d.collected_by IS NULL AND d.state = 'withdrawable' AND d.canonical
-			AND c.account = $2 AND c.block_height IS NOT NULL AND c.spent_by IS NULL
+			AND c.account = $2 AND c.block_height <= $4 AND c.spent_by IS NULL
 			AND NOT EXISTS (SELECT FROM custody.coin_lock l WHERE l.chain = c.chain AND l.txid = c.txid AND l.vout = c.vout)
 			AND NOT EXISTS (SELECT FROM custody.house_intent i WHERE i.chain = $1 AND i.kind = 'collect' AND i.`+openIntents+`)
-		ORDER BY c.amount DESC, c.txid, c.vout LIMIT $3`, chain, chainadapters.DepositAccount, limit)
+		ORDER BY c.amount DESC, c.txid, c.vout LIMIT $3`, chain, chainadapters.DepositAccount, limit, height)
 	if err != nil {
 		return nil, fmt.Errorf("read coins to collect: %w", err)
 	}

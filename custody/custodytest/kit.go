@@ -39,6 +39,7 @@ const (
 	WithdrawDepth = 3
 	LargeDepth    = 4
 	FinalDepth    = 5
+	MaxReorg      = FinalDepth - 1
 )
 
 // Small is the largest amount of the first tier; Dust the least that is credited.
@@ -121,7 +122,7 @@ func (k *Kit) Restart(t testing.TB) {
 func (k *Kit) Watcher(t testing.TB, chain chainadapters.ChainID) *watch.Watcher {
 	t.Helper()
 	w, err := watch.New(watch.Config{
-		Chain: chain, Adapter: k.Nodes[chain], Store: k.Store, Assets: k.Assets, MaxReorg: FinalDepth,
+		Chain: chain, Adapter: k.Nodes[chain], Store: k.Store, Assets: k.Assets, MaxReorg: MaxReorg,
 		Poll: 5 * time.Millisecond, Log: k.Log,
 	})
 	must(t, err)

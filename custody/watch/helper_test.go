@@ -71,7 +71,7 @@ func aged(t testing.TB, k *custodytest.Kit, limit time.Duration) *watch.Watcher 
 	}
 	w, err := watch.New(watch.Config{
 		Chain: custodytest.Coins, Adapter: chainadapters.Adapter(k.Nodes[custodytest.Coins]), Store: k.Store, Assets: k.Assets,
-		MaxReorg: custodytest.FinalDepth, MaxHeadAge: limit, Poll: time.Millisecond, Log: k.Log,
+		MaxReorg: custodytest.MaxReorg, MaxHeadAge: limit, Poll: time.Millisecond, Log: k.Log,
 		Clock: func() time.Time { return head.Time.Add(24 * time.Hour) },
 	})
 	if err != nil {

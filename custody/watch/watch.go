@@ -25,7 +25,8 @@ type Config struct {
 	Assets  custody.Assets
 	// StartHeight is the first block taken in where the chain was never watched.
 	StartHeight uint64
-	// MaxReorg is the deepest reorganisation that is followed without a person.
+	// MaxReorg is the deepest reorganisation that is followed without a person. It
+	// must be less than every final depth of the chain: what is final stays.
 	MaxReorg uint64
 	// MaxHeadAge is how old the node's newest block may be; zero for any age.
 	MaxHeadAge time.Duration
@@ -51,6 +52,11 @@ func New(cfg Config) (*Watcher, error) {
 		return nil, fmt.Errorf("watch: MaxReorg must be 1 to %d", maxReorg)
 	case cfg.Poll <= 0:
 		return nil, errors.New("watch: Poll must be above zero")
+	}
+	for _, asset := range cfg.Assets.AssetsOf(cfg.Chain) {
+		if cfg.MaxReorg >= asset.FinalDepth {
+			return nil, fmt.Errorf("watch: MaxReorg %d reaches what is final for %s at %d", cfg.MaxReorg, asset.Code, asset.FinalDepth)
+		}
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
