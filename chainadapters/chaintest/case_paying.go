@@ -48,6 +48,11 @@ func pay(t *testing.T, h Harness, p *purse, payment chainadapters.Payment) {
 		}
 		wantState(t, h, signed.TxID, chainadapters.Pooled)
 	}
+	if plan.Slot != nil { // the pool forgets: it does not count
+		if nonce := must(a.NextNonce(within(t), p.Address))(t, "next nonce"); nonce != plan.Slot.Nonce {
+			t.Fatalf("nonce of a pooled transaction was counted: next is %d", nonce)
+		}
+	}
 	block := mined(t, h, h.Token())
 	status := wantState(t, h, signed.TxID, chainadapters.Mined)
 	if status.Block != block.Ref || !status.Success {
@@ -104,7 +109,7 @@ func wantCost(t *testing.T, h Harness, p *purse, before money.Units, block chain
 	if h.Adapter().Family() == chainadapters.Account {
 		nonce := must(h.Adapter().NextNonce(within(t), p.Address))(t, "next nonce")
 		if nonce == 0 {
-			t.Fatal("the nonce was not consumed")
+			t.Fatal("no nonce was consumed")
 		}
 		if status.Fee.IsZero() || unsigned.MaxFee.Less(status.Fee) {
 			t.Fatalf("fee: paid %s, at most %s", status.Fee, unsigned.MaxFee)
