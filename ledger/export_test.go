@@ -67,3 +67,6 @@ func (p *PureBook) Position(asset string) Position {
 
 // Database returns the url that l works on.
 func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
+
+// Queued returns how many requests wait.
+func Queued(l *Ledger) int { return len(l.queue) }
