@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // AnvilConfig says how to run anvil, the Ethereum node of development.
@@ -32,7 +33,9 @@ type AnvilConfig struct {
 const (
 	AnvilChainID  = 31337
 	AnvilMnemonic = "test test test test test test test test test test test junk" //nolint:dupword // the well-known phrase
-	maxStateBytes = 4 << 30                                                       // of an unpacked state dump
+	// anvilGenesisTime is the time of block 0: 2025-01-01 00:00:00 UTC.
+	anvilGenesisTime = 1_735_689_600
+	maxStateBytes    = 4 << 30 // of an unpacked state dump
 )
 
 // Anvil is a running node.
@@ -70,6 +73,9 @@ func (c AnvilConfig) Spec() Spec {
 	command := []string{
 		c.Bin, "--host", "127.0.0.1", "--port", strconv.Itoa(c.Port), "--chain-id", strconv.Itoa(AnvilChainID),
 		"--mnemonic", AnvilMnemonic, "--no-cors", "--no-request-size-limit",
+		// A fresh start makes a block 0 of its own even where it loads another:
+		// with a fixed time both are the same block.
+		"--timestamp", strconv.Itoa(anvilGenesisTime),
 	}
 	if !c.AutoMine {
 		command = append(command, "--no-mining")
@@ -81,7 +87,10 @@ func (c AnvilConfig) Spec() Spec {
 	}
 	return Spec{
 		Name: "anvil", Command: command, Log: c.Log,
-		Ready: func(ctx context.Context) error { return c.RPC().Call(ctx, nil, "eth_chainId") },
+		// The node's clock starts at the genesis; this is also its first answer.
+		Ready: func(ctx context.Context) error {
+			return c.RPC().Call(ctx, nil, "evm_setTime", time.Now().Unix()) //nolint:forbidigo // the node runs on the machine's clock
+		},
 	}
 }
 

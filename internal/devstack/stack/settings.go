@@ -37,8 +37,8 @@ func PreferredPorts() map[string]int {
 // Settings is what a folder remembers between runs.
 type Settings struct {
 	Ports map[string]int `json:"ports"`
-	// Genesis is block 0 of the development Ethereum chain, which is new in each
-	// fresh folder. Everything that talks to the chain insists on it.
+	// Genesis is block 0 of the development Ethereum chain, as the first start
+	// found it. Everything that talks to the chain insists on it.
 	Genesis string `json:"genesis,omitempty"`
 }
 
