@@ -78,6 +78,12 @@ build:
 	@mkdir -p bin
 	@$(GO) build $(SMALL) -o bin/ ./cmd/...
 
+## static: binaries without libc, for the images of docker-compose.yml
+.PHONY: static
+static:
+	@mkdir -p bin/static
+	CGO_ENABLED=0 $(GO) build $(SMALL) -o bin/static/ ./cmd/...
+
 # The servers of development.
 .PHONY: servers
 servers: $(NPM) $(BTCD) $(BIN)/strongroom-devstack postgres

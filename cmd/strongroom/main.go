@@ -38,6 +38,7 @@ type cli struct {
 	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`
 
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
+	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 
 	clientCommands

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"strongroom/internal/mtls"
+)
+
+// secretsCommand makes what docker-compose.yml mounts.
+type secretsCommand struct {
+	Out string `arg:"" name:"dir" help:"Folder, such as deploy/secrets. What exists there is kept."`
+}
+
+const secretBytes = 32
+
+// Run makes what is missing: passwords, keys, certificates, and the env file that
+// names the database's password and the user of the containers.
+func (c *secretsCommand) Run(e *env) error {
+	in := func(parts ...string) string { return filepath.Join(append([]string{c.Out}, parts...)...) }
+	for _, dir := range []string{in("platform"), in("signer"), in("signer-state")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+	}
+	password, err := ensureSecret(in("postgres-password"))
+	if err != nil {
+		return err
+	}
+	for _, file := range []string{in("platform", "payload-key"), in("signer", "passphrase")} {
+		if _, err := ensureSecret(file); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(
+		mtls.EnsureDev(in("platform", "tls"), "worker", "api", "cli"),
+		shareAuthority(in("platform", "tls"), in("signer", "tls")),
+		mtls.EnsureDev(in("signer", "tls"), "signer"),
+	); err != nil {
+		return fmt.Errorf("issue certificates: %w", err)
+	}
+	text := fmt.Sprintf("STRONGROOM_POSTGRES_PASSWORD=%s\nSTRONGROOM_USER=%d:%d\n", password, os.Getuid(), os.Getgid())
+	if err := os.WriteFile(in(".env"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write env file: %w", err)
+	}
+	e.printf("secrets are in %s; keep them out of version control\n", c.Out)
+	e.printf("next: copy deploy/config/chains.example.json to %s and name your nodes\n", in("platform", "chains.json"))
+	return nil
+}
+
+// ensureSecret returns a secret, drawing it where the file is missing.
+func ensureSecret(file string) (string, error) {
+	have, err := os.ReadFile(file) //nolint:gosec // the operator names the folder
+	if err == nil {
+		return string(have), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read %s: %w", file, err)
+	}
+	drawn := make([]byte, secretBytes)
+	if _, err := rand.Read(drawn); err != nil {
+		return "", fmt.Errorf("draw secret: %w", err)
+	}
+	text := hex.EncodeToString(drawn)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("write %s: %w", file, err)
+	}
+	return text, nil
+}
+
+// shareAuthority gives the signer's folder the authority of the others, so that
+// each trusts the other's certificates.
+func shareAuthority(from, to string) error {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	for _, name := range []string{"ca.pem", "ca-key.pem"} {
+		raw, err := os.ReadFile(filepath.Join(from, name)) //nolint:gosec // the operator names the folder
+		if err != nil {
+			return fmt.Errorf("read authority: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), raw, 0o600); err != nil {
+			return fmt.Errorf("copy authority: %w", err)
+		}
+	}
+	return nil
+}
