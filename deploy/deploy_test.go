@@ -109,7 +109,7 @@ func TestConfigurationIsWhatTheProcessesAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var chains []chainadapters.Config
-	if err := json.Unmarshal(raw, &chains); err != nil {
+	if err := json.Unmarshal(raw, &chains); err != nil { //nolint:musttag // read as cmd reads it
 		t.Fatal(err)
 	}
 	known := map[string]bool{}

@@ -83,7 +83,7 @@ func shareAuthority(from, to string) error {
 		if err != nil {
 			return fmt.Errorf("read authority: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(to, name), raw, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(to, name), raw, 0o600); err != nil { //nolint:gosec // the operator names the folder
 			return fmt.Errorf("copy authority: %w", err)
 		}
 	}
