@@ -1,0 +1,93 @@
+package archtest
+
+// rule says what the packages of one place may import of this module. "x" is that
+// package, "x/..." it and everything below, "*" everything but cmd. The first rule
+// that names a package speaks for it.
+type rule struct{ place, may string }
+
+// layout is the list. Tests are freer: they may import anything but cmd.
+func layout() []rule {
+	return []rule{
+		// Values and small helpers.
+		{"money", ""},
+		{"internal/id", ""},
+		{"internal/mtls", ""},
+		{"internal/obs", ""},
+		{"internal/temporalx", ""},
+		{"internal/gen/...", ""},
+		{"internal/pg", "money"},
+
+		// What only development, tests and measurements need.
+		{"internal/archtest", ""},
+		{"internal/testenv", "internal/devstack internal/id internal/pg"},
+		{"internal/devstack/...", "money chainadapters contracts internal/devstack/... internal/mtls"},
+		{"internal/tour", "money api/client"},
+		{"internal/e2e/...", "*"},
+		{"internal/bench/...", "*"},
+		{"contracts/...", ""},
+		{"deploy/...", ""},
+
+		// Domains, downward only.
+		{"ledger/...", "money internal/pg ledger/..."},
+		{"identity/...", "money internal/pg internal/id identity/..."},
+		{"assets", "money chainadapters internal/pg"},
+		{"custody", "money chainadapters ledger"}, // rules and states: no SQL of its own
+		{"custody/custodytest", "money chainadapters/... ledger/... custody/... internal/pg internal/testenv"},
+		{"custody/...", "money chainadapters ledger/... custody/... internal/pg internal/id"},
+
+		// Adapters know their port; the signer knows neither database nor node.
+		{"chainadapters", "money"},
+		{"chainadapters/all", "chainadapters/..."},
+		{"chainadapters/chaintest/...", "money contracts chainadapters/..."},
+		{"chainadapters/bitcoin/network", ""},
+		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
+		{"chainadapters/...", "money chainadapters"},
+		{"signer/client", "money chainadapters internal/gen/..."},
+		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network signer/..."},
+
+		// Workflows decide and touch nothing; activities translate.
+		{"workflows/...", "money internal/temporalx custody workflows/..."},
+		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client workflows/... activities"},
+		{"worker/workertest", "custody internal/temporalx internal/testenv activities/... worker workflows/..."},
+		{"worker/...", "internal/temporalx custody/custodydb activities/... workflows/... worker/..."},
+
+		// Front doors know domains, never adapters.
+		{"api/client", "identity/reqsign internal/id"},
+		{"api/...", "money ledger identity/... assets custody chainadapters internal/id internal/obs api/..."},
+
+		{"cmd/...", "*"},
+	}
+}
+
+// ban keeps a module of others out of a place. Tests may set up what they test.
+type ban struct{ place, module, why string }
+
+// never keeps a module out of everything, tests included.
+func never() []ban {
+	return []ban{
+		{"...", "go.temporal.io/server", "the server lives in the nested module devstack"},
+		{"...", "github.com/temporalio/ui-server", "the server lives in the nested module devstack"},
+	}
+}
+
+func bans() []ban {
+	const sql = "decisions are made apart from SQL"
+	return []ban{
+		{"money", "github.com/jackc/pgx", sql},
+		{"custody", "github.com/jackc/pgx", sql},
+		{"workflows/...", "github.com/jackc/pgx", sql},
+		{"activities/...", "github.com/jackc/pgx", sql},
+		{"api/...", "github.com/jackc/pgx", sql},
+		{"chainadapters/...", "github.com/jackc/pgx", "adapters have no database"},
+		{"signer/...", "github.com/jackc/pgx", "the signer has no database"},
+		{"cmd/signer", "github.com/jackc/pgx", "the signer has no database"},
+		{"cmd/signer", "go.temporal.io/sdk", "the signer is the smallest trusted code"},
+		{"workflows/...", "google.golang.org/grpc", "no network in workflows"},
+		{"ledger/...", "go.temporal.io/sdk", "domains do not know who drives them"},
+		{"custody/...", "go.temporal.io/sdk", "domains do not know who drives them"},
+		{"custody/...", "github.com/ethereum/go-ethereum", "chains are behind their port"},
+		{"custody/...", "github.com/btcsuite/btcd", "chains are behind their port"},
+		{"api/...", "github.com/ethereum/go-ethereum", "chains are behind their port"},
+		{"api/...", "github.com/btcsuite/btcd", "chains are behind their port"},
+	}
+}
