@@ -48,11 +48,7 @@ func pay(t *testing.T, h Harness, p *purse, payment chainadapters.Payment) {
 		}
 		wantState(t, h, signed.TxID, chainadapters.Pooled)
 	}
-	if plan.Slot != nil { // the pool forgets: it does not count
-		if nonce := must(a.NextNonce(within(t), p.Address))(t, "next nonce"); nonce != plan.Slot.Nonce {
-			t.Fatalf("nonce of a pooled transaction was counted: next is %d", nonce)
-		}
-	}
+	wantUncounted(t, h, plan)
 	block := mined(t, h, h.Token())
 	status := wantState(t, h, signed.TxID, chainadapters.Mined)
 	if status.Block != block.Ref || !status.Success {
@@ -68,6 +64,19 @@ func pay(t *testing.T, h Harness, p *purse, payment chainadapters.Payment) {
 		}
 	}
 	wantCost(t, h, p, before, block, payment, unsigned, status)
+}
+
+// wantUncounted makes sure that a slot is not counted while its transaction waits
+// in the pool, which forgets.
+func wantUncounted(t *testing.T, h Harness, plan chainadapters.Plan) {
+	t.Helper()
+	if plan.Slot == nil {
+		return
+	}
+	nonce := must(h.Adapter().NextNonce(within(t), plan.Slot.From))(t, "next nonce")
+	if nonce != plan.Slot.Nonce {
+		t.Fatalf("nonce %d of a pooled transaction was counted: next is %d", plan.Slot.Nonce, nonce)
+	}
 }
 
 // wantDecoded compares a signed transaction with its plan.
