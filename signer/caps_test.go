@@ -153,7 +153,7 @@ func TestFeeIsBoundedTwice(t *testing.T) {
 	if _, err := s.Sign(req); err != nil {
 		t.Errorf("fee equal to max_fee: %v", err)
 	}
-	p := plainPayload(1, mustEVM(t, outsideEVM), 5)
+	p := plainPayload(1, outsider(), 5)
 	p.Gas = 5_000_001 // 2 gwei × this is just above the ceiling of 0.01
 	req = ethWithdrawal(t, "wdr_2", 1, 5)
 	req.UnsignedTx, req.MaxFee = p.bytes(t), "99999999999999999999"

@@ -150,7 +150,7 @@ func ethWithdrawal(tb testing.TB, id string, nonce, value uint64) *signerv1.Sign
 			Id: id, Kind: signerv1.IntentKind_INTENT_KIND_WITHDRAWAL, Chain: evmName, Asset: "ETH",
 			To: outsideEVM, Amount: units(value).String(),
 		},
-		Attempt: 1, UnsignedTx: plainPayload(nonce, common.HexToAddress(outsideEVM), value).bytes(tb),
+		Attempt: 1, UnsignedTx: plainPayload(nonce, outsider(), value).bytes(tb),
 		FromPath: wirePath(hotPath), MaxFee: "10000000000000000",
 	}
 }
@@ -159,7 +159,7 @@ func tokenWithdrawal(tb testing.TB, id string, nonce, amount uint64) *signerv1.S
 	tb.Helper()
 	req := ethWithdrawal(tb, id, nonce, amount)
 	req.Intent.Asset, req.Intent.Contract = "TUSD", tokenHex
-	req.UnsignedTx = tokenPayload(nonce, common.HexToAddress(outsideEVM), amount).bytes(tb)
+	req.UnsignedTx = tokenPayload(nonce, outsider(), amount).bytes(tb)
 	return req
 }
 
@@ -292,11 +292,5 @@ func clone(req *signerv1.SignRequest) *signerv1.SignRequest {
 	return proto.Clone(req).(*signerv1.SignRequest)
 }
 
-func mustEVM(tb testing.TB, s string) common.Address {
-	tb.Helper()
-	a, err := parseEVMAddress(s)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return a
-}
+// outsider is outsideEVM as an address.
+func outsider() common.Address { return common.HexToAddress(outsideEVM) }

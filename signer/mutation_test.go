@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	signerv1 "strongroom/internal/gen/signer/v1"
 )
@@ -98,9 +97,11 @@ func intentMutators(s *Signer) []mutator {
 		func(r *rand.Rand, q *signerv1.SignRequest) {
 			q.Intent.ToPath = pick(r, nil, wirePath(hotPath), wirePath(depositPath), wirePath(changePath))
 		},
-		func(r *rand.Rand, q *signerv1.SignRequest) { q.MaxFee = pick(r, "", "0", "1", "-1", "1.5", "1e18", "1999") },
 		func(r *rand.Rand, q *signerv1.SignRequest) {
-			var m protoreflect.Message = pick[proto.Message](r, q, q.Intent).ProtoReflect()
+			q.MaxFee = pick(r, "", "0", "1", "-1", "1.5", "1e18", "1999")
+		},
+		func(r *rand.Rand, q *signerv1.SignRequest) {
+			m := pick[proto.Message](r, q, q.Intent).ProtoReflect()
 			m.SetUnknown([]byte{0xf8, 0x07, 0x01}) // field 127
 		},
 	}

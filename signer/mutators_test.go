@@ -81,7 +81,9 @@ func psbtMutators(t *testing.T, s *Signer) []mutator {
 			p.UnsignedTx.AddTxOut(wire.NewTxOut(600, attacker))
 			p.Outputs = append(p.Outputs, psbt.POutput{})
 		}),
-		change(func(r *rand.Rand, p *psbt.Packet) { p.UnsignedTx.TxOut[r.IntN(len(p.UnsignedTx.TxOut))].PkScript = attacker }),
+		change(func(r *rand.Rand, p *psbt.Packet) {
+			p.UnsignedTx.TxOut[r.IntN(len(p.UnsignedTx.TxOut))].PkScript = attacker
+		}),
 		change(func(r *rand.Rand, p *psbt.Packet) {
 			p.UnsignedTx.TxOut[r.IntN(len(p.UnsignedTx.TxOut))].Value += 1 + r.Int64N(1_000_000)
 		}),
@@ -103,7 +105,9 @@ func psbtMutators(t *testing.T, s *Signer) []mutator {
 			p.UnsignedTx.AddTxIn(wire.NewTxIn(wire.NewOutPoint(&chainhash.Hash{77}, 0), nil, nil))
 			p.Inputs = append(p.Inputs, psbt.PInput{WitnessUtxo: wire.NewTxOut(1000, attacker)})
 		}),
-		change(func(r *rand.Rand, p *psbt.Packet) { p.UnsignedTx.TxIn[0].Sequence = pick[uint32](r, 0, 0xfffffffe, 0xffffffff) }),
+		change(func(r *rand.Rand, p *psbt.Packet) {
+			p.UnsignedTx.TxIn[0].Sequence = pick[uint32](r, 0, 0xfffffffe, 0xffffffff)
+		}),
 		change(func(_ *rand.Rand, p *psbt.Packet) { p.UnsignedTx.LockTime = 500_000_001 }),
 		change(func(_ *rand.Rand, p *psbt.Packet) { p.UnsignedTx.Version = 1 }),
 	)
@@ -112,7 +116,9 @@ func psbtMutators(t *testing.T, s *Signer) []mutator {
 // psbtFieldMutators add or change fields beside the transaction.
 func psbtFieldMutators(change func(func(*rand.Rand, *psbt.Packet)) mutator, derivation *psbt.Bip32Derivation) []mutator {
 	return []mutator{
-		change(func(r *rand.Rand, p *psbt.Packet) { p.Inputs[0].WitnessUtxo.Value += pick[int64](r, -1, 1, 1000, -49_999) }),
+		change(func(r *rand.Rand, p *psbt.Packet) {
+			p.Inputs[0].WitnessUtxo.Value += pick[int64](r, -1, 1, 1000, -49_999)
+		}),
 		change(func(_ *rand.Rand, p *psbt.Packet) { p.Inputs[0].WitnessUtxo.PkScript = []byte{txscript.OP_TRUE} }),
 		change(func(_ *rand.Rand, p *psbt.Packet) { p.Inputs[0].WitnessUtxo = nil }),
 		change(func(_ *rand.Rand, p *psbt.Packet) { p.Inputs[0].SighashType = txscript.SigHashNone }),

@@ -9,8 +9,8 @@ import (
 )
 
 func FuzzDecodeEVM(f *testing.F) {
-	f.Add(plainPayload(3, mustEVM(f, outsideEVM), 5).bytes(f))
-	f.Add(tokenPayload(3, mustEVM(f, outsideEVM), 5).bytes(f))
+	f.Add(plainPayload(3, outsider(), 5).bytes(f))
+	f.Add(tokenPayload(3, outsider(), 5).bytes(f))
 	f.Add([]byte{dynamicFeeType, 0xc0})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		p, err := decodeEVM(raw)

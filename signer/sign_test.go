@@ -64,7 +64,7 @@ func TestEVMTransactionReadsAsTheIntent(t *testing.T) {
 	if tx.Hash().Hex() != out.GetTxid() || tx.Nonce() != 9 {
 		t.Errorf("txid %s, nonce %d; answer said %s", tx.Hash(), tx.Nonce(), out.GetTxid())
 	}
-	want := transferCall(mustEVM(t, outsideEVM), units(700))
+	want := transferCall(outsider(), units(700))
 	if !bytes.Equal(tx.Data(), want) || tx.Value().Sign() != 0 {
 		t.Errorf("calldata %x", tx.Data())
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,7 +150,7 @@ func (s *Signer) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 	if !known {
 		return nil, fmt.Errorf("%w: %w: %.70q", ErrInvalid, ErrUnknownChain, o.Chain)
 	}
-	if asset, known := s.assets[o.Asset]; !known || asset.Chain != o.Chain || asset.Contract != o.Contract {
+	if asset, known := s.assets[o.Asset]; !known || asset.Chain != o.Chain || !strings.EqualFold(asset.Contract, o.Contract) {
 		return nil, fmt.Errorf("%w: asset %.20q with this contract is not on %s", ErrInvalid, o.Asset, o.Chain)
 	}
 	d, err := c.draft(o)

@@ -3,6 +3,7 @@ package signer
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -158,7 +159,7 @@ func anyPermission(t *rapid.T, i int) permission {
 	id := fmt.Sprintf("wdr_%d", rapid.IntRange(0, 4).Draw(t, "intent"))
 	p := permission{
 		Intent:  intent{ID: id, Kind: kindWithdrawal, Chain: evmName, Asset: "ETH", Amount: units(1)},
-		Attempt: uint32(rapid.IntRange(0, 6).Draw(t, "attempt")), Payload: fmt.Sprint(i),
+		Attempt: uint32(rapid.IntRange(0, 6).Draw(t, "attempt")), Payload: strconv.Itoa(i),
 	}
 	if id > "wdr_2" {
 		p.Slot = fmt.Sprintf("sender/%d", rapid.IntRange(0, 2).Draw(t, "nonce"))

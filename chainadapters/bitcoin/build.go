@@ -23,8 +23,8 @@ const (
 // each input, in the order of plan.Coins. Key paths are in the plan and travel
 // beside it: a PSBT names keys by their public key, which a plan does not hold.
 // Outputs are ordered by amount, then script (BIP 69). What remains goes to
-// ChangeTo, or to the fee where it would be dust. Without ChangeTo a remainder
-// above the price of a change output is ErrPlan.
+// ChangeTo, or to the fee where it would be dust. Without ChangeTo it all goes to
+// the fee, up to maxOverpay times what was quoted; more is ErrPlan.
 func (a *Adapter) Build(plan chainadapters.Plan) (chainadapters.Unsigned, error) {
 	if plan.Slot != nil {
 		return chainadapters.Unsigned{}, fmt.Errorf("%w: coins have no nonce", chainadapters.ErrPlan)
@@ -128,6 +128,10 @@ func (a *Adapter) checkCoin(coin chainadapters.Coin) (uint64, error) {
 	return amount, nil
 }
 
+// maxOverpay bounds what a plan without change may leave to the fee: it sized its
+// payment by an earlier quote, and rates fall.
+const maxOverpay = 10
+
 // witnessKeyScript is the length of a P2WPKH script.
 const witnessKeyScript = 22
 
@@ -143,7 +147,7 @@ func (a *Adapter) addChange(plan chainadapters.Plan, outs []*wire.TxOut, total u
 		return nil, 0, fmt.Errorf("%w: coins of %d sat for %d with fee", chainadapters.ErrFunds, total, bare)
 	}
 	if plan.ChangeTo == "" {
-		if rest := total - bare; rest > dustSatoshi+feeFor(changeWeight, plan.Fee.SatPerKVB) {
+		if rest := total - bare; rest > dustSatoshi+maxOverpay*(bare-paid) {
 			return nil, 0, fmt.Errorf("%w: %d sat would be lost without change", chainadapters.ErrPlan, rest)
 		}
 		return outs, 0, nil

@@ -135,18 +135,28 @@ func (h house) serve(t *testing.T) (*exec.Cmd, *signerclient.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	deadline := time.NewTimer(startPatience).C
+	for pause := time.NewTicker(startPause); ; {
 		_, err := client.Status(t.Context())
 		if err == nil {
+			pause.Stop()
 			return cmd, client
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-pause.C:
+		case <-deadline:
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			t.Fatalf("signer does not answer: %v\n%s", err, &log)
 		}
 	}
 }
+
+// How long a signer may take to start, and how often it is asked meanwhile.
+const (
+	startPatience = 20 * time.Second
+	startPause    = 10 * time.Millisecond
+)
 
 // A signer that is killed keeps seed and journal; one that is asked to end does
 // so by itself.

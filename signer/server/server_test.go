@@ -73,7 +73,7 @@ func open(t *testing.T) *house {
 	}
 	h.metrics = server.NewMetrics(h.core)
 	srv, err := server.New(server.Config{
-		Core: h.core, TLS: tlsConfig, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics, Clock: time.Now,
+		Core: h.core, TLS: tlsConfig, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics, Clock: func() time.Time { return time.Unix(0, 0) },
 	})
 	if err != nil {
 		t.Fatal(err)
