@@ -36,7 +36,7 @@ type taking struct {
 	tx    pgx.Tx
 	chain chainadapters.ChainID
 	block chainadapters.Block
-	first bool
+	tell  teller
 	own   map[string]ownTx
 	ours  map[string]HouseAddress // addresses of the house that occur in the block
 }
@@ -75,7 +75,7 @@ func (s *Store) TakeBlock(ctx context.Context, t TakenBlock) error {
 		if c.Cursor != t.Prev || (c.Started() && t.Block.Parent != c.Cursor.Hash) {
 			return fmt.Errorf("cursor is at %d %s: %w", c.Cursor.Height, c.Cursor.Hash, custody.ErrConflict)
 		}
-		k := &taking{s: s, tx: tx, chain: t.Chain, block: t.Block, first: !c.Started()}
+		k := &taking{s: s, tx: tx, chain: t.Chain, block: t.Block, tell: teller{tx, t.Chain, c.Moves + 1}}
 		return k.run(ctx, t.Own)
 	})
 	if err != nil {
@@ -89,7 +89,7 @@ func (k *taking) run(ctx context.Context, own []chainadapters.TxStatus) error {
 		k.insertBlock, k.lookUp,
 		func(ctx context.Context) error { return k.mineOwn(ctx, own) },
 		k.takeDeposits, k.takeCoins, k.takeSpends, k.moveCursor,
-		func(ctx context.Context) error { return k.s.signalDue(ctx, k.tx, k.chain, k.block.Ref) },
+		func(ctx context.Context) error { return k.s.signalDue(ctx, k.tell, k.block.Height) },
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -172,7 +172,7 @@ func (k *taking) mineOwn(ctx context.Context, statuses []chainadapters.TxStatus)
 		if err != nil {
 			return fmt.Errorf("mark %s mined: %w", txid, err)
 		}
-		if err := signalIntent(ctx, k.tx, t.intent, t.kind, k.block.Ref); err != nil {
+		if err := k.tell.intent(ctx, t.intent, t.kind); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (k *taking) mineOwn(ctx context.Context, statuses []chainadapters.TxStatus)
 }
 
 func (k *taking) moveCursor(ctx context.Context) error {
-	_, err := k.tx.Exec(ctx, `UPDATE custody.chain SET height = $2, hash = $3, head_height = greatest(head_height, $2), updated_at = $4
+	_, err := k.tx.Exec(ctx, `UPDATE custody.chain SET height = $2, hash = $3, moves = moves + 1, head_height = greatest(head_height, $2), updated_at = $4
 		WHERE chain = $1`, k.chain, k.block.Height, k.block.Hash, k.s.now())
 	if err != nil {
 		return fmt.Errorf("move cursor: %w", err)
@@ -218,7 +218,8 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 		if c.Cursor != from {
 			return fmt.Errorf("cursor is at %d %s: %w", c.Cursor.Height, c.Cursor.Hash, custody.ErrConflict)
 		}
-		if err := s.unmine(ctx, tx, chain, from, to); err != nil {
+		tell := teller{tx, chain, c.Moves + 1}
+		if err := unmine(ctx, tell, to); err != nil {
 			return err
 		}
 		for _, sql := range []string{
@@ -231,12 +232,12 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 				return fmt.Errorf("undo blocks: %w", err)
 			}
 		}
-		_, err = tx.Exec(ctx, `UPDATE custody.chain SET height = $2, hash = $3, reorg_allowed = 0, updated_at = $4 WHERE chain = $1`,
+		_, err = tx.Exec(ctx, `UPDATE custody.chain SET height = $2, hash = $3, moves = moves + 1, reorg_allowed = 0, updated_at = $4 WHERE chain = $1`,
 			chain, to.Height, to.Hash, s.now())
 		if err != nil {
 			return fmt.Errorf("move cursor: %w", err)
 		}
-		return s.signalGone(ctx, tx, chain, from)
+		return signalGone(ctx, tell)
 	})
 	if err != nil {
 		return fmt.Errorf("rewind %s to %d: %w", chain, to.Height, err)
@@ -245,9 +246,9 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 }
 
 // unmine takes our own transactions out of the blocks that left the chain.
-func (s *Store) unmine(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, from, to chainadapters.Ref) error {
-	rows, err := tx.Query(ctx, `UPDATE custody.chain_tx SET block_height = NULL, block_hash = NULL, success = NULL, fee = NULL
-		WHERE chain = $1 AND block_height > $2 RETURNING intent, kind`, chain, to.Height)
+func unmine(ctx context.Context, tell teller, to chainadapters.Ref) error {
+	rows, err := tell.tx.Query(ctx, `UPDATE custody.chain_tx SET block_height = NULL, block_hash = NULL, success = NULL, fee = NULL
+		WHERE chain = $1 AND block_height > $2 RETURNING intent, kind`, tell.chain, to.Height)
 	if err != nil {
 		return fmt.Errorf("undo own transactions: %w", err)
 	}
@@ -260,20 +261,36 @@ func (s *Store) unmine(ctx context.Context, tx pgx.Tx, chain chainadapters.Chain
 		return fmt.Errorf("undo own transactions: %w", err)
 	}
 	for _, g := range list {
-		if err := signalIntent(ctx, tx, g.Intent, g.Kind, chainadapters.Ref{Height: from.Height, Hash: "gone/" + from.Hash}); err != nil {
+		if err := tell.intent(ctx, g.Intent, g.Kind); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// signalIntent tells the workflow of an intent that block changed its standing.
-func signalIntent(ctx context.Context, tx pgx.Tx, intent string, kind custody.IntentKind, block chainadapters.Ref) error {
+// teller writes the messages of one move of a chain's cursor. A subject is told
+// once per move: a block that comes back is told again.
+type teller struct {
+	tx    pgx.Tx
+	chain chainadapters.ChainID
+	move  uint64
+}
+
+// intent tells the workflow of an intent that its standing changed.
+func (t teller) intent(ctx context.Context, intent string, kind custody.IntentKind) error {
 	topic := TopicCollect
 	if kind == custody.IntentWithdrawal {
 		topic = TopicWithdrawal
 	}
-	return PutOutbox(ctx, tx, OutboxRow{
-		Key: intent + "/block/" + strconv.FormatUint(block.Height, 10) + "/" + block.Hash, Topic: topic, Kind: KindSignal, Subject: intent,
-	})
+	return t.signal(ctx, topic, intent)
+}
+
+// deposit tells the workflow of a deposit that its standing changed.
+func (t teller) deposit(ctx context.Context, deposit string) error {
+	return t.signal(ctx, TopicDeposit, deposit)
+}
+
+func (t teller) signal(ctx context.Context, topic, subject string) error {
+	key := subject + "/move/" + string(t.chain) + "/" + strconv.FormatUint(t.move, 10)
+	return PutOutbox(ctx, t.tx, OutboxRow{Key: key, Topic: topic, Kind: KindSignal, Subject: subject})
 }

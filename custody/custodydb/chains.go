@@ -34,6 +34,7 @@ type ChainStatus struct {
 	Operator   bool                   `json:"operator"`   // halted until ClearHalt
 	Allowed    uint64                 `json:"-"`          // depth of reorganisation that an operator allowed, once
 	Pinned     chainadapters.Identity `json:"-"`
+	Moves      uint64                 `json:"-"` // how often the cursor moved, forth or back
 	UpdatedAt  time.Time              `json:"updatedAt"`
 }
 
@@ -63,14 +64,14 @@ func readChain(ctx context.Context, q queryer, chain chainadapters.ChainID, lock
 
 func readChains(ctx context.Context, q queryer, where string, args ...any) ([]ChainStatus, error) {
 	rows, err := q.Query(ctx, `SELECT chain, greatest(height, 0), hash, status, reason, greatest(head_height, 0),
-		needs_operator, reorg_allowed, network, genesis, updated_at FROM custody.chain `+where, args...)
+		needs_operator, reorg_allowed, network, genesis, moves, updated_at FROM custody.chain `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read chains: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ChainStatus, error) {
 		var c ChainStatus
 		err := row.Scan(&c.Chain, &c.Cursor.Height, &c.Cursor.Hash, &c.Status, &c.Reason, &c.HeadHeight,
-			&c.Operator, &c.Allowed, &c.Pinned.Network, &c.Pinned.Genesis, &c.UpdatedAt)
+			&c.Operator, &c.Allowed, &c.Pinned.Network, &c.Pinned.Genesis, &c.Moves, &c.UpdatedAt)
 		return c, err
 	})
 	if err != nil {

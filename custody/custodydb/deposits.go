@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
-	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/internal/id"
 	"strongroom/money"
@@ -134,27 +132,27 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 }
 
 // signalDue tells the workflows of those deposits, and of those own transactions,
-// for which the new block changes something. A deposit that is due is told with
-// each block until it has moved.
-func (s *Store) signalDue(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, at chainadapters.Ref) error {
-	open, err := deposits(ctx, tx, `WHERE chain = $1 AND ((canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited'))
-		OR (NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable'))) ORDER BY id`, chain)
+// for which the block at the new cursor changes something. A deposit that is due
+// is told with each block until it has moved.
+func (s *Store) signalDue(ctx context.Context, tell teller, cursor uint64) error {
+	open, err := deposits(ctx, tell.tx, `WHERE chain = $1 AND ((canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited'))
+		OR (NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable'))) ORDER BY id`, tell.chain)
 	if err != nil {
 		return err
 	}
 	for i := range open {
-		step, err := custody.StepDeposit(open[i].State, s.FactsOf(open[i], at.Height, true))
+		step, err := custody.StepDeposit(open[i].State, s.FactsOf(open[i], cursor, true))
 		if err != nil {
 			return fmt.Errorf("judge deposit %s: %w", open[i].ID, err)
 		}
 		if step.State == open[i].State {
 			continue
 		}
-		if err := signalDeposit(ctx, tx, open[i].ID, at); err != nil {
+		if err := tell.deposit(ctx, open[i].ID); err != nil {
 			return err
 		}
 	}
-	return s.signalFinal(ctx, tx, chain, at)
+	return s.signalFinal(ctx, tell, cursor)
 }
 
 // FactsOf gathers what decides a deposit's next step. chainOK tells that its
@@ -177,12 +175,12 @@ func (s *Store) FactsOf(d DepositRow, cursor uint64, chainOK bool) custody.Depos
 
 // signalFinal tells the workflows of intents whose mined transaction is deep
 // enough, with each block until they have settled.
-func (s *Store) signalFinal(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, at chainadapters.Ref) error {
-	rows, err := tx.Query(ctx, `SELECT t.intent, t.kind, o.asset, t.block_height FROM (
+func (s *Store) signalFinal(ctx context.Context, tell teller, cursor uint64) error {
+	rows, err := tell.tx.Query(ctx, `SELECT t.intent, t.kind, o.asset, t.block_height FROM (
 			SELECT id, asset FROM custody.withdrawal WHERE chain = $1 AND state IN ('reserved', 'signed', 'broadcast', 'unknown', 'confirming', 'reorged', 'stuck', 'replaced', 'final')
 			UNION ALL
 			SELECT id, asset FROM custody.house_intent WHERE chain = $1 AND state NOT IN ('posted', 'reverted', 'cancelled')) o
-		JOIN custody.chain_tx t ON t.intent = o.id WHERE t.block_height IS NOT NULL ORDER BY t.intent`, chain)
+		JOIN custody.chain_tx t ON t.intent = o.id WHERE t.block_height IS NOT NULL ORDER BY t.intent`, tell.chain)
 	if err != nil {
 		return fmt.Errorf("read mined intents: %w", err)
 	}
@@ -198,10 +196,10 @@ func (s *Store) signalFinal(ctx context.Context, tx pgx.Tx, chain chainadapters.
 	}
 	for _, m := range list {
 		info, known := s.cfg.Assets.AssetByCode(m.Asset)
-		if !known || custody.Confirmations(m.Height, at.Height) < info.FinalDepth {
+		if !known || custody.Confirmations(m.Height, cursor) < info.FinalDepth {
 			continue
 		}
-		if err := signalIntent(ctx, tx, m.Intent, m.Kind, at); err != nil {
+		if err := tell.intent(ctx, m.Intent, m.Kind); err != nil {
 			return err
 		}
 	}
@@ -209,22 +207,15 @@ func (s *Store) signalFinal(ctx context.Context, tx pgx.Tx, chain chainadapters.
 }
 
 // signalGone tells the workflows of deposits whose block left the chain.
-func (s *Store) signalGone(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, from chainadapters.Ref) error {
-	gone, err := deposits(ctx, tx, `WHERE chain = $1 AND NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable') ORDER BY id`, chain)
+func signalGone(ctx context.Context, tell teller) error {
+	gone, err := deposits(ctx, tell.tx, `WHERE chain = $1 AND NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable') ORDER BY id`, tell.chain)
 	if err != nil {
 		return err
 	}
 	for i := range gone {
-		if err := signalDeposit(ctx, tx, gone[i].ID, chainadapters.Ref{Height: from.Height, Hash: "gone/" + from.Hash}); err != nil {
+		if err := tell.deposit(ctx, gone[i].ID); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func signalDeposit(ctx context.Context, tx pgx.Tx, depositID string, block chainadapters.Ref) error {
-	return PutOutbox(ctx, tx, OutboxRow{
-		Key:   depositID + "/block/" + strconv.FormatUint(block.Height, 10) + "/" + block.Hash,
-		Topic: TopicDeposit, Kind: KindSignal, Subject: depositID,
-	})
 }

@@ -12,6 +12,7 @@ CREATE TABLE custody.chain (
   genesis     text NOT NULL DEFAULT '',
   needs_operator boolean NOT NULL DEFAULT false,   -- halted until a person clears it
   reorg_allowed  bigint NOT NULL DEFAULT 0,        -- depth that the person allowed, once
+  moves       bigint NOT NULL DEFAULT 0,           -- how often the cursor moved, forth or back; makes messages unique
   updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
