@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -33,41 +33,44 @@ func (registry) AssetByCode(code string) (custody.AssetInfo, bool) {
 
 func (registry) AssetsOf(chainadapters.ChainID) []custody.AssetInfo { return nil }
 
-func open(t testing.TB) (*custodydb.Store, *pgxpool.Pool) {
-	t.Helper()
-	pool, err := pg.Open(context.Background(), testenv.Postgres(t, ledger.Migrations(), custodydb.Migrations())+"&pool_max_conns=24")
+// epoch is a clock that stands still.
+func epoch() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
+
+func open(tb testing.TB) (*custodydb.Store, *pgxpool.Pool) {
+	tb.Helper()
+	pool, err := pg.Open(context.Background(), testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations())+"&pool_max_conns=24")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
-	book, err := ledger.New(ledger.Config{Pool: pool, Clock: time.Now})
+	tb.Cleanup(pool.Close)
+	book, err := ledger.New(ledger.Config{Pool: pool, Clock: epoch})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = book.Close(context.Background()) })
+	tb.Cleanup(func() { _ = book.Close(context.Background()) })
 	chain, err := fakechain.New(fakechain.Config{Family: chainadapters.Account})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	store, err := custodydb.New(custodydb.Config{
-		Pool: pool, Ledger: book, Assets: registry{}, Environment: "test",
+		Pool: pool, Ledger: book, Assets: registry{}, Environment: "test", Clock: epoch,
 		Adapters: map[chainadapters.ChainID]chainadapters.Adapter{"accounts": chain.Adapter(chain.Identity())},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return store, pool
 }
 
-func put(t testing.TB, s *custodydb.Store, key string) {
-	t.Helper()
+func put(tb testing.TB, s *custodydb.Store, key string) {
+	tb.Helper()
 	err := s.InTx(context.Background(), func(tx pgx.Tx) error {
 		return custodydb.PutOutbox(context.Background(), tx, custodydb.OutboxRow{
 			Key: key, Topic: custodydb.TopicDeposit, Kind: custodydb.KindSignal, Subject: "dep_1", Payload: json.RawMessage(`{"a": 1}`),
 		})
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -106,12 +109,11 @@ func TestOutboxWaitWakes(t *testing.T) {
 	}
 	for i := range 20 { // the message comes before, while and after the listener looks
 		woken := make(chan error, 1)
-		began := time.Now()
-		go func() { woken <- s.OutboxWait(ctx, 15*time.Second) }()
-		time.Sleep(time.Duration(i) * time.Millisecond / 2)
-		put(t, s, fmt.Sprint(i))
-		if err := <-woken; err != nil || time.Since(began) > 10*time.Second {
-			t.Fatalf("woken after %s: %v", time.Since(began), err)
+		go func() { woken <- s.OutboxWait(ctx, time.Hour) }() // only a message ends it in time
+		<-time.NewTimer(time.Duration(i) * time.Millisecond / 2).C
+		put(t, s, strconv.Itoa(i))
+		if err := <-woken; err != nil {
+			t.Fatalf("not woken: %v", err)
 		}
 		rows, err := s.Outbox(ctx, 10)
 		if err != nil || len(rows) != 1 {
@@ -152,9 +154,10 @@ func TestReaderOfEventsMissesNone(t *testing.T) {
 		})
 	}
 	seen, after := 0, uint64(0)
-	deadline := time.Now().Add(30 * time.Second)
-	for seen < writers*each && time.Now().Before(deadline) {
-		list, err := s.Events(ctx, "cus_1", after, 50)
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for seen < writers*each {
+		list, err := s.Events(limited, "cus_1", after, 50)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,9 +170,6 @@ func TestReaderOfEventsMissesNone(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if seen != writers*each {
-		t.Fatalf("%d of %d events were seen", seen, writers*each)
-	}
 	if list, err := s.Events(ctx, "cus_2", 0, 50); err != nil || len(list) != 0 {
 		t.Errorf("another customer reads %v, %v", list, err)
 	}

@@ -111,16 +111,16 @@ func (s *signer) Sign(_ context.Context, req desk.SignRequest) (desk.Signature, 
 	return desk.Signature{Raw: raw, TxID: txid}, nil
 }
 
-func newHouse(t testing.TB) *house {
-	t.Helper()
+func newHouse(tb testing.TB) *house {
+	tb.Helper()
 	ctx := context.Background()
-	pool, err := pg.Open(ctx, testenv.Postgres(t, ledger.Migrations(), custodydb.Migrations())+"&pool_max_conns=24")
+	pool, err := pg.Open(ctx, testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations())+"&pool_max_conns=24")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	h := &house{
-		t: t, pool: pool, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: tb, pool: pool, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		chains: map[chainadapters.ChainID]*fakechain.Chain{}, nodes: map[chainadapters.ChainID]*fakechain.Adapter{},
 		signer: &signer{bySlot: map[string]string{}},
 	}
@@ -131,9 +131,9 @@ func newHouse(t testing.TB) *house {
 	h.list("ETH", 18, evm, "ETH", "", 0)
 	h.list("TUSD", 6, evm, "ETH", h.chains[evm].Token(), 5)
 	if h.ledger, err = ledger.New(ledger.Config{Pool: pool, Clock: h.clock}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = h.ledger.Close(context.Background()) })
+	tb.Cleanup(func() { _ = h.ledger.Close(context.Background()) })
 	h.restart()
 	for chain := range h.chains {
 		h.must2(h.store.PinChain(ctx, chain, h.chains[chain].Identity()))

@@ -138,16 +138,19 @@ func (d *Desk) unmined(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	if err := d.keyUsable(ctx, r); err != nil {
 		return err
 	}
-	if r.State != custody.WithdrawalBroadcast && r.State != custody.WithdrawalStuck {
-		if err := d.move(ctx, r, custody.EventSent, s.facts, ""); err != nil {
-			return err
+	return d.pooled(ctx, r, s)
+}
+
+// pooled handles an intent that waits in the node's pool.
+func (d *Desk) pooled(ctx context.Context, r *custodydb.IntentRow, s sighting) error {
+	switch r.State { //nolint:exhaustive // the others have just been found again
+	case custody.WithdrawalStuck:
+		return nil
+	case custody.WithdrawalBroadcast:
+		if d.cfg.Clock().Sub(r.Updated) > d.cfg.StuckAfter {
+			return d.move(ctx, r, custody.EventStall, s.facts, "waits in the node's pool for more than "+d.cfg.StuckAfter.String())
 		}
-	}
-	if r.State == custody.WithdrawalBroadcast && d.cfg.Clock().Sub(r.Updated) > d.cfg.StuckAfter {
-		return d.move(ctx, r, custody.EventStall, s.facts, "waits in the node's pool for more than "+d.cfg.StuckAfter.String())
-	}
-	if r.State == custody.WithdrawalBroadcast {
 		return d.note(ctx, r, "")
 	}
-	return nil
+	return d.move(ctx, r, custody.EventSent, s.facts, "")
 }
