@@ -176,7 +176,7 @@ func (w *Worker) dial(ctx context.Context) (client.Client, error) {
 	data, failures := temporalx.Converters(w.cfg.Keys)
 	o := client.Options{
 		HostPort: w.cfg.Address, Namespace: w.cfg.Namespace, Identity: w.cfg.Identity,
-		Logger: sdklog.NewStructuredLogger(w.cfg.Log), MetricsHandler: temporalx.NewMetrics(w.cfg.Metrics),
+		Logger: sdklog.NewStructuredLogger(slog.New(loud{w.cfg.Log.Handler()})), MetricsHandler: temporalx.NewMetrics(w.cfg.Metrics),
 		DataConverter: data, FailureConverter: failures,
 	}
 	if w.cfg.Tracer != nil {
@@ -194,6 +194,21 @@ func (w *Worker) dial(ctx context.Context) (client.Client, error) {
 	}
 	return c, nil
 }
+
+// loud lets through what is wrong. What the SDK says beside that repeats, payloads
+// included, what our own lines say of the same steps.
+type loud struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (l loud) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && l.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (l loud) WithAttrs(attrs []slog.Attr) slog.Handler { return loud{l.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (l loud) WithGroup(name string) slog.Handler { return loud{l.Handler.WithGroup(name)} }
 
 func (w *Worker) dispatcher(c client.Client) (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Config{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -38,7 +39,7 @@ type workerCommand struct {
 	Environment string            `help:"Name of this installation; part of each intent's hash." env:"STRONGROOM_ENVIRONMENT" default:"development"`
 	Observe     string            `help:"Address of /metrics, /healthz and /readyz." env:"STRONGROOM_WORKER_OBSERVE" default:"127.0.0.1:19092"`
 	StartHeight map[string]uint64 `help:"First block to take in, per chain that was never watched; genesis where left out." env:"STRONGROOM_START_HEIGHT" placeholder:"CHAIN=HEIGHT"`
-	MaxReorg    uint64            `help:"Deepest reorganisation that is followed without a person, in blocks." env:"STRONGROOM_MAX_REORG" default:"64"`
+	MaxReorg    uint64            `help:"Deepest reorganisation that is followed without a person, in blocks; 0 for one less than what is final." env:"STRONGROOM_MAX_REORG" default:"0"`
 	MaxHeadAge  time.Duration     `help:"A node whose newest block is older counts as lagging; 0 for any age." env:"STRONGROOM_MAX_HEAD_AGE" default:"0s"`
 	Poll        time.Duration     `help:"Time between two looks at a chain that did not move." env:"STRONGROOM_CHAIN_POLL" default:"500ms"`
 	Collect     time.Duration     `name:"collect-every" help:"Time between two rounds of planning collections." env:"STRONGROOM_COLLECT_EVERY" default:"10s"`
@@ -51,12 +52,18 @@ func (c *workerCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	pool, err := pg.Open(e.ctx, c.Database)
+	pool, err := openPool(e.ctx, c.Database, workerConnections)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	book, err := ledger.New(ledger.Config{Pool: pool, Clock: e.clock})
+	// The book has connections of its own: whoever waits for it may hold others.
+	bookPool, err := openPool(e.ctx, c.Database, bookConnections)
+	if err != nil {
+		return err
+	}
+	defer bookPool.Close()
+	book, err := ledger.New(ledger.Config{Pool: bookPool, Clock: e.clock})
 	if err != nil {
 		return err
 	}
@@ -92,6 +99,28 @@ func (c *workerCommand) Run(e *env) (err error) {
 		return err
 	}
 	return runAll(e.ctx, append(loops, tasks.Run, health.Run)...)
+}
+
+// How many database connections a worker holds. Of the first, one per chain and
+// two of the dispatcher are held for as long as it works.
+const (
+	workerConnections = 24
+	bookConnections   = 8
+)
+
+// openPool opens a pool of most connections, unless the connection string says
+// how many by pool_max_conns.
+func openPool(ctx context.Context, database string, most int) (*pgxpool.Pool, error) {
+	at, err := url.Parse(database)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --database-url is not a URL", errUsage) // the string may hold a password
+	}
+	query := at.Query()
+	if !query.Has("pool_max_conns") {
+		query.Set("pool_max_conns", strconv.Itoa(most))
+		at.RawQuery = query.Encode()
+	}
+	return pg.Open(ctx, at.String())
 }
 
 // runAll runs every loop until ctx ends or one of them fails, stops the others,

@@ -60,7 +60,7 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 	for _, chain := range h.chains {
 		w, err := watch.New(watch.Config{
 			Chain: chain.Chain, Adapter: h.adapters[chain.Chain], Store: h.store, Assets: h.assets,
-			StartHeight: c.StartHeight[string(chain.Chain)], MaxReorg: c.MaxReorg, MaxHeadAge: c.MaxHeadAge,
+			StartHeight: c.StartHeight[string(chain.Chain)], MaxReorg: c.maxReorg(h.assets.AssetsOf(chain.Chain)), MaxHeadAge: c.MaxHeadAge,
 			Poll: c.Poll, Clock: e.clock, Log: e.log,
 		})
 		if err != nil {
@@ -75,6 +75,21 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 		return nil, err
 	}
 	return append(loops, planner.Run), nil
+}
+
+// defaultReorg is how deep a reorganisation may be where no asset sets a bound.
+const defaultReorg = 64
+
+// maxReorg is what the operator says, or else as deep as no payment is final.
+func (c *workerCommand) maxReorg(on []custody.AssetInfo) uint64 {
+	if c.MaxReorg != 0 {
+		return c.MaxReorg
+	}
+	depth := uint64(defaultReorg)
+	for _, asset := range on {
+		depth = min(depth, asset.FinalDepth-1) // the registry sees to it that FinalDepth is 1 or more
+	}
+	return depth
 }
 
 // label returns the search attributes of a subject's workflow: opaque ids, codes
