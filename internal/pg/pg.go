@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,8 +20,14 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// connectTimeout bounds one attempt to reach the server.
-const connectTimeout = 5 * time.Second
+const (
+	// connectTimeout bounds one attempt to reach the server.
+	connectTimeout = 5 * time.Second
+	// defaultConns leaves room beside those that a process keeps for itself for as
+	// long as it lives: advisory locks of watchers and dispatchers, LISTEN. The
+	// library's own default is one per core.
+	defaultConns = 24
+)
 
 // Open returns a pool on url (postgres://…) after one successful ping. The
 // pool's size can be set in the url by pool_max_conns.
@@ -30,6 +37,9 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("parse database url: %w", err)
 	}
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	if !strings.Contains(url, "pool_max_conns=") {
+		cfg.MaxConns = defaultConns
+	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error { RegisterUnits(c.TypeMap()); return nil }
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
