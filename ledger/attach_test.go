@@ -16,23 +16,23 @@ import (
 
 // blocked holds the head of the ledger until the returned function is called,
 // so that a test can decide what is queued together.
-func blocked(t testing.TB, pool *pgxpool.Pool) (release func()) {
-	t.Helper()
-	tx, err := pool.Begin(t.Context())
+func blocked(tb testing.TB, pool *pgxpool.Pool) (release func()) {
+	tb.Helper()
+	tx, err := pool.Begin(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "SELECT FROM ledger.head FOR UPDATE"); err != nil {
-		t.Fatal(err)
+	if _, err := tx.Exec(tb.Context(), "SELECT FROM ledger.head FOR UPDATE"); err != nil {
+		tb.Fatal(err)
 	}
 	return func() { _ = tx.Rollback(context.Background()) }
 }
 
 // together posts all transactions in one batch of a ledger that has seen none of
 // them, and returns their errors.
-func together(t testing.TB, l *ledger.Ledger, pool *pgxpool.Pool, txs []ledger.Transaction, with map[string]ledger.Attachment) map[string]error {
-	t.Helper()
-	release := blocked(t, pool)
+func together(tb testing.TB, l *ledger.Ledger, pool *pgxpool.Pool, txs []ledger.Transaction, with map[string]ledger.Attachment) map[string]error {
+	tb.Helper()
+	release := blocked(tb, pool)
 	outcome := map[string]error{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -42,39 +42,44 @@ func together(t testing.TB, l *ledger.Ledger, pool *pgxpool.Pool, txs []ledger.T
 			if a := with[tx.ID]; a != nil {
 				attachments = append(attachments, a)
 			}
-			_, err := l.Post(t.Context(), tx, attachments...)
+			_, err := l.Post(tb.Context(), tx, attachments...)
 			mu.Lock()
 			defer mu.Unlock()
 			outcome[tx.ID] = err
 		})
 	}
 	post(single("plug", hot, ann, 1)) // occupies the committer while the rest queues up
-	waitFor(t, func() bool { return ledger.Queued(l) == 0 && waitsForHead(t, pool) })
+	waitFor(tb, func() bool { return ledger.Queued(l) == 0 && waitsForHead(tb, pool) })
 	for _, tx := range txs {
 		post(tx)
 	}
-	waitFor(t, func() bool { return ledger.Queued(l) == len(txs) })
+	waitFor(tb, func() bool { return ledger.Queued(l) == len(txs) })
 	release()
 	wg.Wait()
 	return outcome
 }
 
-func waitsForHead(t testing.TB, pool *pgxpool.Pool) bool {
-	t.Helper()
+func waitsForHead(tb testing.TB, pool *pgxpool.Pool) bool {
+	tb.Helper()
 	var n int
-	if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()").Scan(&n); err != nil {
-		t.Fatal(err)
+	if err := pool.QueryRow(tb.Context(), "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()").Scan(&n); err != nil {
+		tb.Fatal(err)
 	}
 	return n > 0
 }
 
-func waitFor(t testing.TB, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); {
-		if time.Now().After(end) {
-			t.Fatal("waited too long")
+func waitFor(tb testing.TB, done func() bool) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tb.Fatal("waited too long")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -104,8 +109,10 @@ func TestOneBadTransactionFailsAlone(t *testing.T) {
 		single("good/attached", hot, ann, 1),
 	}
 	got := together(t, second, pool, txs, map[string]ledger.Attachment{
-		"panics":        func(context.Context, pgx.Tx) error { panic("boom") },
-		"refused":       func(ctx context.Context, tx pgx.Tx) error { return errors.Join(exec("INSERT INTO domain_row VALUES (1)")(ctx, tx), errDomain) },
+		"panics": func(context.Context, pgx.Tx) error { panic("boom") },
+		"refused": func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec("INSERT INTO domain_row VALUES (1)")(ctx, tx), errDomain)
+		},
 		"breaks-sql":    exec("INSERT INTO domain_row VALUES (7)"),
 		"good/attached": exec("INSERT INTO domain_row VALUES (2)"),
 	})

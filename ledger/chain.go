@@ -24,8 +24,8 @@ func newLink() *link { return &link{digest: sha256.New()} }
 func (l *link) start(previous [sha256.Size]byte, batch int64, booked time.Time) {
 	l.digest.Reset()
 	l.buf = append(append(l.buf[:0], chainDomain...), previous[:]...)
-	l.buf = binary.BigEndian.AppendUint64(l.buf, uint64(batch))              //nolint:gosec // same bits
-	l.buf = binary.BigEndian.AppendUint64(l.buf, uint64(booked.UnixMicro())) //nolint:gosec // same bits
+	l.buf = binary.BigEndian.AppendUint64(l.buf, uint64(batch)) //nolint:gosec // same bits
+	l.buf = binary.BigEndian.AppendUint64(l.buf, uint64(booked.UnixMicro()))
 	l.digest.Write(l.buf)
 }
 

@@ -105,7 +105,10 @@ func isIntegrity(err error) bool {
 
 // try books the batch in one SQL transaction. It fills in each request's outcome
 // and returns an error where the batch failed as a whole; the caches are then
-// empty, for what the database holds is no longer known.
+// empty, for what the database holds is no longer known. A batch belongs to no
+// single caller, so no caller's context ends it.
+//
+
 func (c *committer) try(batch []*request, mode int) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.BatchTime)
 	defer cancel()

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,28 +18,28 @@ import (
 )
 
 // several starts ledgers that share one database, as processes would.
-func several(t testing.TB, n int) ([]*ledger.Ledger, *pgxpool.Pool) {
-	t.Helper()
-	url := testenv.Postgres(t, ledger.Migrations())
+func several(tb testing.TB, n int) ([]*ledger.Ledger, *pgxpool.Pool) {
+	tb.Helper()
+	url := testenv.Postgres(tb, ledger.Migrations())
 	ledgers := make([]*ledger.Ledger, n)
 	var pool *pgxpool.Pool
 	for i := range ledgers {
-		ledgers[i], pool = start(t, url)
+		ledgers[i], pool = start(tb, url)
 	}
 	return ledgers, pool
 }
 
 // wantClean runs the checker. Random attestations may well state too little, and
 // that is reported, so the rule is left out where a test says so.
-func wantClean(t testing.TB, pool *pgxpool.Pool, except ...string) {
-	t.Helper()
-	found, err := ledgertest.Check(t.Context(), pool)
+func wantClean(tb testing.TB, pool *pgxpool.Pool, except ...string) {
+	tb.Helper()
+	found, err := ledgertest.Check(tb.Context(), pool)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, v := range found {
 		if len(except) == 0 || v.Rule != except[0] {
-			t.Error(v)
+			tb.Error(v)
 		}
 	}
 }
@@ -100,11 +99,11 @@ func liveStep(ctx context.Context, l *ledger.Ledger, un *universe, model *ledger
 		}
 		repeated, want := model.Post(*cmd.tx, un.now)
 		if !errors.Is(got, want) || receipt.Repeated != repeated {
-			return fmt.Errorf("ledger says %v (repeated %v), model %v (%v)", got, receipt.Repeated, want, repeated)
+			return fmt.Errorf("ledger says %w (repeated %v), model %w (%v)", got, receipt.Repeated, want, repeated)
 		}
 	case cmd.attest != nil:
 		if got, want := l.Attest(ctx, *cmd.attest), model.Attest(*cmd.attest); !errors.Is(got, want) {
-			return fmt.Errorf("ledger says %v, model %v", got, want)
+			return fmt.Errorf("ledger says %w, model %w", got, want)
 		}
 	}
 	return nil
@@ -141,7 +140,7 @@ func TestSameTransactionHundredTimesAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 100 {
 		wg.Go(func() {
-			r, err := ledgers[n%2].Post(t.Context(), hold("wdr/7/hold", ann, hot, 10), insert)
+			r, err := ledgers[n%2].Post(t.Context(), hold("wdr/7/hold", 10), insert)
 			if err != nil {
 				t.Error(err)
 			}
@@ -168,7 +167,7 @@ func TestTwoHundredHoldsOfTheFullBalance(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 200 {
 		wg.Go(func() {
-			_, err := ledgers[n%3].Post(t.Context(), hold(fmt.Sprintf("wdr/%d/hold", n), ann, hot, 1_000))
+			_, err := ledgers[n%3].Post(t.Context(), hold(fmt.Sprintf("wdr/%d/hold", n), 1_000))
 			switch {
 			case err == nil:
 				succeeded.Add(1)
@@ -222,12 +221,10 @@ func TestKilledConnections(t *testing.T) {
 		t.Error("no call met a killed connection: the test proves nothing")
 	}
 	t.Logf("%d calls failed and were repeated", errorsSeen.Load())
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) { // pools may still hold dead connections
-		if _, err := ledgers[0].Balance(t.Context(), ann); err == nil {
-			break
-		}
-	}
+	waitFor(t, func() bool { // the pool may still hold dead connections
+		_, err := ledgers[0].Balance(t.Context(), ann)
+		return err == nil
+	})
 	wantBalance(t, ledgers[0], ann, 1_000+callers*each, 1_000+callers*each)
 	l, pool := ledgers[0], openPool(t, ledger.Database(ledgers[0]))
 	wantSound(t, l)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -70,3 +71,30 @@ func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
 
 // Queued returns how many requests wait.
 func Queued(l *Ledger) int { return len(l.queue) }
+
+// RequestHash is the digest of a transaction's content.
+func RequestHash(tx Transaction) [32]byte { return tx.requestHash() }
+
+// CheckCache puts keys into a cache and ages it after each: what it answers is
+// right, it never grows beyond its bound, and the last limit/2 keys are there.
+func CheckCache(limit int, keys []int) error {
+	c := newCache[int, int](limit)
+	for i, k := range keys {
+		c.put(k, i)
+		if v, ok := c.find(k); !ok || v != i {
+			return fmt.Errorf("key %d is %d (%v) just after it was put as %d", k, v, ok, i)
+		}
+		c.age()
+		if len(c.young)+len(c.old) > limit+2 {
+			return fmt.Errorf("%d entries in a cache of %d", len(c.young)+len(c.old), limit)
+		}
+		for back := range min(limit/2, i+1) {
+			if v, ok := c.old[keys[i-back]]; !ok {
+				if _, ok = c.young[keys[i-back]]; !ok {
+					return fmt.Errorf("key %d of %d steps ago is gone (%d)", keys[i-back], back, v)
+				}
+			}
+		}
+	}
+	return nil
+}

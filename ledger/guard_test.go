@@ -13,13 +13,13 @@ import (
 )
 
 // undone runs f in a transaction that is rolled back.
-func undone(t testing.TB, begin func(context.Context) (pgx.Tx, error), f func(tx pgx.Tx)) {
-	t.Helper()
-	tx, err := begin(t.Context())
+func undone(tb testing.TB, begin func(context.Context) (pgx.Tx, error), f func(tx pgx.Tx)) {
+	tb.Helper()
+	tx, err := begin(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
+	defer func() { _ = tx.Rollback(tb.Context()) }()
 	f(tx)
 }
 
@@ -52,7 +52,7 @@ func TestAppendOnlyTablesRefuseChange(t *testing.T) {
 func TestSchemaRepeatsTheInvariants(t *testing.T) {
 	l, pool := fresh(t)
 	bank(t, l)
-	mustPost(t, l, hold("h", ann, hot, 100))
+	mustPost(t, l, hold("h", 100))
 	mustPost(t, l, resolve("h/post", ledger.Post, "h", 0))
 	copyRow := func(set string) string {
 		return `INSERT INTO ledger.transfer SELECT (r).* FROM (SELECT jsonb_populate_record(t, '{"seq": 99, "id": "copy", ` + set + `}') AS r FROM ledger.transfer t WHERE id = 'h/post') x`
@@ -81,7 +81,7 @@ func TestSchemaRepeatsTheInvariants(t *testing.T) {
 func TestVerifyChainFindsEdits(t *testing.T) {
 	l, pool := fresh(t)
 	bank(t, l)
-	tx := hold("h", ann, hot, 100)
+	tx := hold("h", 100)
 	tx.Metadata = map[string]string{"why": "test"}
 	tx.EventTime, tx.Legs[0].Expires = testNow, testNow.Add(1)
 	mustPost(t, l, tx)

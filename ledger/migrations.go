@@ -8,7 +8,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS //nolint:gochecknoglobals // embedded files can live nowhere else
+var migrationFiles embed.FS
 
 // Migrations returns the tables of the ledger, all in the schema "ledger".
 func Migrations() pg.Source {

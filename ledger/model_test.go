@@ -24,7 +24,11 @@ func episode(c chooser, commands int) error {
 	un.outflows = func(asset string) uint64 { return model.Position(asset).Outflows }
 	for i := range commands {
 		cmd := un.draw(c)
-		if err := step(un, book, model, cmd); err != nil {
+		err := step(un, book, model, cmd)
+		if err == nil && (i%compareEvery == 0 || i == commands-1) {
+			err = compare(un, book, model)
+		}
+		if err != nil {
 			return fmt.Errorf("command %d, %s: %w", i, cmd, err)
 		}
 	}
@@ -40,16 +44,24 @@ func step(un *universe, book *ledger.PureBook, model *ledgertest.Model, cmd comm
 		}
 		wantRepeated, want := model.Post(*cmd.tx, un.now)
 		if !errors.Is(got, want) || gotRepeated != wantRepeated {
-			return fmt.Errorf("book says %v (repeated %v), model %v (%v)", got, gotRepeated, want, wantRepeated)
+			return fmt.Errorf("book says %w (repeated %v), model %w (%v)", got, gotRepeated, want, wantRepeated)
 		}
 	case cmd.attest != nil:
 		got, want := book.Attest(*cmd.attest), model.Attest(*cmd.attest)
 		if !errors.Is(got, want) {
-			return fmt.Errorf("book says %v, model %v", got, want)
+			return fmt.Errorf("book says %w, model %w", got, want)
 		}
 	case cmd.batch:
 		book.NextBatch()
 	}
+	return nil
+}
+
+// compareEvery is how many commands may pass between two comparisons of all
+// balances; what each command answers is compared at once.
+const compareEvery = 10
+
+func compare(un *universe, book *ledger.PureBook, model *ledgertest.Model) error {
 	for _, a := range un.accounts {
 		if got, want := book.Balance(a.ID), model.Balance(a.ID); got != want {
 			return fmt.Errorf("book has %+v, model %+v", got, want)

@@ -14,15 +14,15 @@ import (
 )
 
 // ticking starts a ledger whose clock moves a second with each reading.
-func ticking(t testing.TB) *ledger.Ledger {
-	t.Helper()
+func ticking(tb testing.TB) *ledger.Ledger {
+	tb.Helper()
 	var seconds atomic.Int64
-	pool := openPool(t, testenv.Postgres(t, ledger.Migrations()))
+	pool := openPool(tb, testenv.Postgres(tb, ledger.Migrations()))
 	l, err := ledger.New(ledger.Config{Pool: pool, Clock: func() time.Time { return testNow.Add(time.Duration(seconds.Add(1)) * time.Second) }})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close(t.Context()) })
+	tb.Cleanup(func() { _ = l.Close(tb.Context()) })
 	return l
 }
 
@@ -39,7 +39,7 @@ func TestPastAndHistory(t *testing.T) {
 	for n := range 200 {
 		tx := single(fmt.Sprintf("t/%d", n), hot, bob, 1)
 		if n%9 == 0 {
-			tx = hold(fmt.Sprintf("t/%d", n), ann, hot, 1)
+			tx = hold(fmt.Sprintf("t/%d", n), 1)
 		}
 		r := mustPost(t, l, tx)
 		both, err := l.Balances(t.Context(), hot, ann)
@@ -110,7 +110,7 @@ func TestHistoryRefusesForeignCursor(t *testing.T) {
 func TestTransactionReadsBack(t *testing.T) {
 	l, _ := fresh(t)
 	bank(t, l)
-	tx := hold("wdr/1", ann, hot, 100)
+	tx := hold("wdr/1", 100)
 	tx.Metadata, tx.EventTime = map[string]string{"a<b": "c&d"}, testNow.Add(-time.Minute)
 	tx.Legs[0].Expires = testNow.Add(time.Minute)
 	r := mustPost(t, l, tx)
@@ -133,7 +133,7 @@ func TestExpiredHoldsAreVoided(t *testing.T) {
 	l, pool := fresh(t)
 	bank(t, l)
 	for n := range 5 {
-		tx := hold(fmt.Sprintf("h/%d", n), ann, hot, 10)
+		tx := hold(fmt.Sprintf("h/%d", n), 10)
 		tx.Legs[0].Expires = testNow.Add(time.Duration(n-1) * time.Second)
 		mustPost(t, l, tx)
 	}
@@ -222,8 +222,14 @@ func TestOpenRepeatsAndConflicts(t *testing.T) {
 		wantErr(t, name+" leaves nothing", err, ledger.ErrAccountUnknown)
 	}
 	for _, bad := range []ledger.Account{
-		{ID: "", Asset: "BTC", Class: 1}, {ID: "a b", Asset: "BTC", Class: 1}, {ID: "ä", Asset: "BTC", Class: 1}, {ID: ledger.AccountID(strings.Repeat("a", 129)), Asset: "BTC", Class: 1},
-		{ID: "x", Asset: "", Class: 1}, {ID: "x", Asset: "B/C", Class: 1}, {ID: "x", Asset: "BTC"}, {ID: "x", Asset: "BTC", Class: 6},
+		{ID: "", Asset: "BTC", Class: 1},
+		{ID: "a b", Asset: "BTC", Class: 1},
+		{ID: "ä", Asset: "BTC", Class: 1},
+		{ID: ledger.AccountID(strings.Repeat("a", 129)), Asset: "BTC", Class: 1},
+		{ID: "x", Asset: "", Class: 1},
+		{ID: "x", Asset: "B/C", Class: 1},
+		{ID: "x", Asset: "BTC"},
+		{ID: "x", Asset: "BTC", Class: 6},
 		{ID: "x", Asset: "BTC", Class: 1, Metadata: map[string]string{"k": "\x00"}},
 	} {
 		wantErr(t, fmt.Sprintf("%+v", bad), l.Open(t.Context(), bad), ledger.ErrInvalid)

@@ -226,7 +226,7 @@ func appendMoment(buf []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(buf, 0)
 	}
-	return binary.BigEndian.AppendUint64(append(buf, 1), uint64(t.UnixMicro())) //nolint:gosec // same bits
+	return binary.BigEndian.AppendUint64(append(buf, 1), uint64(t.UnixMicro()))
 }
 
 func sortedKeys(m map[string]string) []string {

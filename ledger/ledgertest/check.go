@@ -65,7 +65,7 @@ func (r rule) check(ctx context.Context, tx pgx.Tx) ([]Violation, error) {
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Violation, error) {
 		v := Violation{Rule: r.name}
-		return v, row.Scan(&v.Subject, &v.Detail) //nolint:wrapcheck // wrapped below
+		return v, row.Scan(&v.Subject, &v.Detail)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)

@@ -1,25 +1,21 @@
 package ledgertest
 
+import "slices"
+
 // rules is the list of invariants that the server can judge by a query. Each
 // query returns what breaks its rule; none trusts a running total where the
 // append-only rows can be added up instead.
 func rules() []rule {
-	return []rule{
-		{"debits-equal-credits", `
-SELECT a.asset, format('debits %s, credits %s; pending debits %s, credits %s', sum(b.debits_posted), sum(b.credits_posted), sum(b.debits_pending), sum(b.credits_pending))
-  FROM ledger.account a JOIN ledger.balance b ON b.account = a.no
- GROUP BY a.asset HAVING sum(b.debits_posted) <> sum(b.credits_posted) OR sum(b.debits_pending) <> sum(b.credits_pending)`},
+	return slices.Concat(accountRules(), transferRules(), assetRules())
+}
 
+func accountRules() []rule {
+	return []rule{
 		{"account-has-balance", `
 SELECT coalesce(a.id, b.account::text), CASE WHEN a.no IS NULL THEN 'balance without account'
        WHEN b.account IS NULL THEN 'account without balance' ELSE 'balance carries other guards than the account' END
   FROM ledger.account a FULL JOIN ledger.balance b ON b.account = a.no
  WHERE a.no IS NULL OR b.account IS NULL OR b.may_overdraw <> a.may_overdraw OR b.max_balance <> a.max_balance OR b.debit_normal <> (a.class IN (1, 5))`},
-
-		{"one-asset-per-transfer", `
-SELECT t.id, format('debit %s, credit %s', d.asset, c.asset)
-  FROM ledger.transfer t LEFT JOIN ledger.account d ON d.no = t.debit LEFT JOIN ledger.account c ON c.no = t.credit
- WHERE d.asset IS DISTINCT FROM c.asset OR d.asset IS NULL`},
 
 		{"balances-rebuilt", balancesRebuilt},
 		{"account-steps", accountSteps},
@@ -36,6 +32,15 @@ SELECT a.id, format('limit %s: debits %s + %s, credits %s + %s', a.max_balance, 
   FROM ledger.account a JOIN ledger.balance b ON b.account = a.no
  WHERE a.max_balance > 0 AND CASE WHEN a.class IN (1, 5) THEN b.debits_posted + b.debits_pending - b.credits_posted > a.max_balance
                                   ELSE b.credits_posted + b.credits_pending - b.debits_posted > a.max_balance END`},
+	}
+}
+
+func transferRules() []rule {
+	return []rule{
+		{"one-asset-per-transfer", `
+SELECT t.id, format('debit %s, credit %s', d.asset, c.asset)
+  FROM ledger.transfer t LEFT JOIN ledger.account d ON d.no = t.debit LEFT JOIN ledger.account c ON c.no = t.credit
+ WHERE d.asset IS DISTINCT FROM c.asset OR d.asset IS NULL`},
 
 		{"pending-resolved-once", `
 SELECT p.id, format('%s posts and voids', count(*))
@@ -75,6 +80,15 @@ SELECT x.id, format('%s legs booked, %s expected, in %s batches', count(t.seq), 
 		{"transfers-dense", `
 SELECT 'ledger.transfer', format('%s rows from %s to %s, head at %s', count(*), min(seq), max(seq), (SELECT seq FROM ledger.head))
   FROM ledger.transfer HAVING count(*) <> (SELECT seq FROM ledger.head) OR coalesce(min(seq), 1) <> 1 OR coalesce(max(seq), 0) <> count(*)`},
+	}
+}
+
+func assetRules() []rule {
+	return []rule{
+		{"debits-equal-credits", `
+SELECT a.asset, format('debits %s, credits %s; pending debits %s, credits %s', sum(b.debits_posted), sum(b.credits_posted), sum(b.debits_pending), sum(b.credits_pending))
+  FROM ledger.account a JOIN ledger.balance b ON b.account = a.no
+ GROUP BY a.asset HAVING sum(b.debits_posted) <> sum(b.credits_posted) OR sum(b.debits_pending) <> sum(b.credits_pending)`},
 
 		{"positions-recomputed", positionsRecomputed},
 

@@ -100,6 +100,9 @@ func (g *group) book(ctx context.Context, name string, from, to int) error {
 	return nil
 }
 
+// close runs when the caller's ctx may have ended already.
+//
+
 func (g *group) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 	defer cancel()
