@@ -43,23 +43,23 @@ func (w *world) facts(d *row) custody.DepositFacts {
 }
 
 // step advances one deposit by one step, booking what the rules say.
-func (w *world) step(t testing.TB, d *row) bool {
+func (w *world) step(tb testing.TB, d *row) bool {
 	next, err := custody.StepDeposit(d.state, w.facts(d))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	switch next.Act {
 	case custody.ActCredit:
 		w.credits++
 		d.round++
-		w.credit(t, d)
+		w.credit(tb, d)
 	case custody.ActMature:
 		w.matures++
-		w.maturing, w.funding = less(t, w.maturing, d.own), more(t, w.funding, d.own)
+		w.maturing, w.funding = less(tb, w.maturing, d.own), more(tb, w.funding, d.own)
 		d.own = money.Units{}
 	case custody.ActTakeBack:
 		w.takeBacks++
-		w.takeBack(t, d)
+		w.takeBack(tb, d)
 	case custody.ActNone:
 	}
 	moved := next.State != d.state
@@ -67,23 +67,23 @@ func (w *world) step(t testing.TB, d *row) bool {
 	return moved
 }
 
-func (w *world) credit(t testing.TB, d *row) {
+func (w *world) credit(tb testing.TB, d *row) {
 	if d.house {
-		w.equity = more(t, w.equity, d.amount)
+		w.equity = more(tb, w.equity, d.amount)
 		return
 	}
 	repaid, matures := custody.SplitCredit(d.amount, w.debt)
-	w.debt, w.maturing, d.own = less(t, w.debt, repaid), more(t, w.maturing, matures), matures
+	w.debt, w.maturing, d.own = less(tb, w.debt, repaid), more(tb, w.maturing, matures), matures
 }
 
-func (w *world) takeBack(t testing.TB, d *row) {
+func (w *world) takeBack(tb testing.TB, d *row) {
 	if d.house {
-		w.equity = less(t, w.equity, d.amount)
+		w.equity = less(tb, w.equity, d.amount)
 		return
 	}
 	back := custody.SplitTakeBack(d.amount, d.own, w.maturing, w.funding)
-	w.maturing, w.funding = less(t, w.maturing, back.Maturing), less(t, w.funding, back.Funding)
-	w.debt, d.own = more(t, w.debt, back.Debt), money.Units{}
+	w.maturing, w.funding = less(tb, w.maturing, back.Maturing), less(tb, w.funding, back.Funding)
+	w.debt, d.own = more(tb, w.debt, back.Debt), money.Units{}
 	if !back.Debt.IsZero() {
 		w.dry++
 	}

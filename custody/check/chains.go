@@ -32,7 +32,7 @@ func (c *checker) chains(ctx context.Context) error {
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (cursor, error) {
 		var at cursor
 		err := row.Scan(&at.Chain, &at.At.Height, &at.At.Hash)
-		return at, err
+		return at, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return fmt.Errorf("chains: %w", err)
@@ -160,7 +160,7 @@ func (c *checker) coins(ctx context.Context, chain chainadapters.ChainID, height
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (chainadapters.Coin, error) {
 		var c chainadapters.Coin
 		err := row.Scan(&c.TxID, &c.Vout, &c.Amount, &c.Address, &c.Path.Account, &c.Path.Branch, &c.Path.Index)
-		return c, err
+		return c, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read coins: %w", err)

@@ -3,8 +3,9 @@ package check_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestDisorderEndsInOrder(t *testing.T) {
 		seeds, actions = 1, 120
 	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			h := newHouse(t)
 			h.fund(t)
 			rng := rand.New(rand.NewPCG(seed, 11))
@@ -188,7 +189,7 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 			t.Fatal(err)
 		}
 		for _, m := range block.Movements {
-			if ours[m.To] && !contains(own, m.TxID) {
+			if ours[m.To] && !slices.Contains(own, m.TxID) {
 				want[key{m.TxID, m.Index}] = m.Amount
 			}
 		}
@@ -224,15 +225,6 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 	for k := range want {
 		t.Errorf("deposit %+v has no row", k)
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // count holds each customer's balances against what the chain gave and took.

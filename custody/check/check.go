@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,7 +63,7 @@ func Run(ctx context.Context, cfg Config) ([]Violation, error) {
 		return nil, errors.New("check: config is incomplete")
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
 	}
 	c := &checker{cfg: cfg, now: cfg.Clock()}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
@@ -113,7 +114,7 @@ func (c *checker) rows(ctx context.Context) error {
 func (c *checker) statement(ctx context.Context, invariant, sql string, settledBefore time.Time) error {
 	// The parameter is always used, so that each statement can have the same.
 	rows, err := c.tx.Query(ctx, `SELECT v.rows, v.numbers FROM (`+sql+`) AS v(rows, numbers)
-		WHERE $1::timestamptz IS NOT NULL ORDER BY 1 LIMIT `+fmt.Sprint(maxFindings), settledBefore)
+		WHERE $1::timestamptz IS NOT NULL ORDER BY 1 LIMIT `+strconv.Itoa(maxFindings), settledBefore)
 	if err != nil {
 		return fmt.Errorf("%s: %w", invariant, err)
 	}

@@ -14,6 +14,9 @@ import (
 // paymentPage bounds how many transactions are decoded at a time.
 const paymentPage = 500
 
+// paidInvariant is what this file is about.
+const paidInvariant = "posted means paid"
+
 // payment is a canonical transaction of ours with the intent that it belongs to.
 type payment struct {
 	TxID, Intent string
@@ -51,7 +54,7 @@ func (c *checker) payments(ctx context.Context) error {
 }
 
 func (c *checker) postedWithoutPayment(ctx context.Context) error {
-	return c.statement(ctx, "posted means paid", `SELECT i.id, i.state || ' without a canonical transaction' FROM (`+intents+`) i
+	return c.statement(ctx, paidInvariant, `SELECT i.id, i.state || ' without a canonical transaction' FROM (`+intents+`) i
 		WHERE i.state = 'posted' AND NOT EXISTS (SELECT FROM custody.chain_tx t WHERE t.intent = i.id AND t.block_height IS NOT NULL)`, c.now)
 }
 
@@ -72,8 +75,17 @@ func (c *checker) paymentPage(ctx context.Context, after string) ([]payment, err
 	return page, nil
 }
 
+// outputs counts the outputs that carry out the intent.
+func (p *payment) outputs(signed chainadapters.Signed, contract string) (n int) {
+	for _, out := range signed.Payments {
+		if out.To == p.To && out.Contract == contract && out.Amount == p.Amount {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *checker) payment(p *payment) error {
-	const invariant = "posted means paid"
 	adapter, served := c.cfg.Adapters[p.Chain]
 	info, known := c.cfg.Assets.AssetByCode(p.Asset)
 	if !served || !known {
@@ -81,23 +93,24 @@ func (c *checker) payment(p *payment) error {
 	}
 	signed, err := adapter.Decode(p.Raw)
 	if err != nil || signed.TxID != p.TxID {
-		c.add(invariant, p.Intent, "stored bytes are not transaction %s: %v", p.TxID, err)
+		c.add(paidInvariant, p.Intent, "stored bytes are not transaction %s: %v", p.TxID, err)
 		return nil
 	}
-	n := 0
-	for _, out := range signed.Payments {
-		if out.To == p.To && out.Contract == info.Contract && out.Amount == p.Amount {
-			n++
-		}
-	}
-	pays := n == 1 && p.Success
-	switch {
-	case p.State == custody.WithdrawalPosted && !pays:
-		c.add(invariant, p.Intent, "posted, but %s pays %s of %s to %s %d times, success %t", p.TxID, p.Amount, p.Asset, p.To, n, p.Success)
-	case p.State == custody.WithdrawalPosted && p.Depth < int64(info.FinalDepth): //nolint:gosec // depths are small
-		c.add(invariant, p.Intent, "posted, but %s has %d of %d confirmations", p.TxID, p.Depth, info.FinalDepth)
-	case p.State.Ended() && p.State != custody.WithdrawalPosted && pays:
-		c.add(invariant, p.Intent, "%s, but %s pays %s of %s to %s", p.State, p.TxID, p.Amount, p.Asset, p.To)
-	}
+	c.compare(p, signed, info)
 	return nil
+}
+
+// compare holds what the bytes say against what the intent's state says.
+func (c *checker) compare(p *payment, signed chainadapters.Signed, info custody.AssetInfo) {
+	n := p.outputs(signed, info.Contract)
+	pays := n == 1 && p.Success
+	posted := p.State == custody.WithdrawalPosted
+	switch {
+	case posted && !pays:
+		c.add(paidInvariant, p.Intent, "posted, but %s pays %s of %s to %s %d times, success %t", p.TxID, p.Amount, p.Asset, p.To, n, p.Success)
+	case posted && p.Depth < int64(info.FinalDepth): //nolint:gosec // depths are small
+		c.add(paidInvariant, p.Intent, "posted, but %s has %d of %d confirmations", p.TxID, p.Depth, info.FinalDepth)
+	case p.State.Ended() && !posted && pays:
+		c.add(paidInvariant, p.Intent, "%s, but %s pays %s of %s to %s", p.State, p.TxID, p.Amount, p.Asset, p.To)
+	}
 }

@@ -193,7 +193,7 @@ func houseAddresses(ctx context.Context, q queryer, where string, args ...any) (
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (HouseAddress, error) {
 		var a HouseAddress
 		err := row.Scan(&a.Chain, &a.Address, &a.Customer, &a.Asset, &a.Path.Account, &a.Path.Branch, &a.Path.Index)
-		return a, err
+		return a, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read addresses: %w", err)

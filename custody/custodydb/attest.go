@@ -71,6 +71,13 @@ func (s *Store) holders(ctx context.Context, tx pgx.Tx, info custody.AssetInfo, 
 	return nil
 }
 
+// flying is a mined transaction of ours that the book has not settled.
+type flying struct {
+	Plan    chainadapters.Plan
+	Success bool
+	Fee     money.Units
+}
+
 // inFlight adds up what mined transactions of ours paid to others, and their fees
 // where the asset pays those, as far as the book has not settled them.
 func (s *Store) inFlight(ctx context.Context, tx pgx.Tx, info custody.AssetInfo) (money.Units, error) {
@@ -81,41 +88,42 @@ func (s *Store) inFlight(ctx context.Context, tx pgx.Tx, info custody.AssetInfo)
 	if err != nil {
 		return money.Units{}, fmt.Errorf("read transactions in flight: %w", err)
 	}
-	type flying struct {
-		Plan    chainadapters.Plan
-		Success bool
-		Fee     money.Units
-	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[flying])
 	if err != nil {
 		return money.Units{}, fmt.Errorf("read transactions in flight: %w", err)
 	}
 	var to []string
-	var parts []money.Units
 	for _, f := range list {
 		for _, p := range f.Plan.Payments {
 			to = append(to, p.To)
-		}
-		if info.IsNative() {
-			parts = append(parts, f.Fee)
 		}
 	}
 	ours, err := addressesOf(ctx, tx, info.Chain, to)
 	if err != nil {
 		return money.Units{}, err
 	}
-	for _, f := range list {
-		for _, p := range f.Plan.Payments {
-			if _, house := ours[p.To]; f.Success && p.Contract == info.Contract && !house {
-				parts = append(parts, p.Amount)
-			}
-		}
+	var parts []money.Units
+	for i := range list {
+		parts = list[i].gone(parts, info, ours)
 	}
 	sum, err := money.Sum(parts...)
 	if err != nil {
 		return money.Units{}, fmt.Errorf("add up what is in flight: %w", err)
 	}
 	return sum, nil
+}
+
+// gone appends what the transaction took from the house in one asset.
+func (f *flying) gone(parts []money.Units, info custody.AssetInfo, ours map[string]HouseAddress) []money.Units {
+	if info.IsNative() {
+		parts = append(parts, f.Fee)
+	}
+	for _, p := range f.Plan.Payments {
+		if _, house := ours[p.To]; f.Success && p.Contract == info.Contract && !house {
+			parts = append(parts, p.Amount)
+		}
+	}
+	return parts
 }
 
 // ForgetAttested says that no count of an asset may be relied on. It is called

@@ -251,9 +251,7 @@ func TestThousandsOfMovements(t *testing.T) {
 			TxID: "tx" + strconv.Itoa(i), Index: chainadapters.NativeIndex, To: address, Amount: money.FromUint64(2_000),
 		})
 	}
-	start := time.Now()
 	h.must(t, h.take(t, h.block("a", movements...)))
-	t.Logf("5,000 movements, 50 of them ours: %s", time.Since(start))
 	page, _, err := h.Store.Deposits(context.Background(), "cus_a", "", 100)
 	if err != nil || len(page) != 50 {
 		t.Fatalf("%d deposits, %v", len(page), err)

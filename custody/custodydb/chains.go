@@ -72,7 +72,7 @@ func readChains(ctx context.Context, q queryer, where string, args ...any) ([]Ch
 		var c ChainStatus
 		err := row.Scan(&c.Chain, &c.Cursor.Height, &c.Cursor.Hash, &c.Status, &c.Reason, &c.HeadHeight,
 			&c.Operator, &c.Allowed, &c.Pinned.Network, &c.Pinned.Genesis, &c.Moves, &c.UpdatedAt)
-		return c, err
+		return c, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read chains: %w", err)
@@ -169,10 +169,10 @@ func (w *Watch) Held(ctx context.Context) error {
 	return nil
 }
 
-// Release gives the watch up.
-func (w *Watch) Release() {
+// Release gives the watch up, also where ctx has ended.
+func (w *Watch) Release(ctx context.Context) {
 	// Closing the session gives the lock up whatever state it is in; the pool drops
 	// closed sessions.
-	_ = w.conn.Conn().Close(context.Background())
+	_ = w.conn.Conn().Close(context.WithoutCancel(ctx))
 	w.conn.Release()
 }

@@ -44,7 +44,7 @@ func (s *Store) Piles(ctx context.Context, chain chainadapters.ChainID, height u
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AddressPile, error) {
 		p := AddressPile{HouseAddress: HouseAddress{Chain: chain}}
 		err := row.Scan(&p.Address, &p.Asset, &p.Deposits, &p.Customer, &p.Path.Account, &p.Path.Branch, &p.Path.Index)
-		return p, err
+		return p, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read piles: %w", err)
@@ -88,7 +88,7 @@ func (s *Store) CollectableCoins(ctx context.Context, chain chainadapters.ChainI
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (CollectableCoin, error) {
 		var c CollectableCoin
 		err := row.Scan(&c.TxID, &c.Vout, &c.Amount, &c.Address, &c.Path.Account, &c.Path.Branch, &c.Path.Index, &c.Deposit)
-		return c, err
+		return c, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read coins to collect: %w", err)

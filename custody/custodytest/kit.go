@@ -4,7 +4,6 @@ package custodytest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -67,38 +66,38 @@ type Kit struct {
 	url      string
 }
 
-// New returns a Kit that ends with t.
-func New(t testing.TB) *Kit {
-	t.Helper()
+// New returns a Kit that ends with tb.
+func New(tb testing.TB) *Kit {
+	tb.Helper()
 	k := &Kit{
 		Chains: map[chainadapters.ChainID]*fakechain.Chain{}, Nodes: map[chainadapters.ChainID]*fakechain.Adapter{},
 		Adapters: map[chainadapters.ChainID]chainadapters.Adapter{},
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
-		url:      testenv.Postgres(t, ledger.Migrations(), custodydb.Migrations()),
+		Log:      slog.New(slog.DiscardHandler),
+		url:      testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations()),
 	}
 	for name, family := range map[chainadapters.ChainID]chainadapters.Family{Coins: chainadapters.UTXO, Accounts: chainadapters.Account} {
 		chain, err := fakechain.New(fakechain.Config{Family: family, Network: "fake" + string(name)})
-		must(t, err)
+		must(tb, err)
 		k.Chains[name] = chain
 		k.Nodes[name] = chain.Adapter(chain.Identity())
 		k.Adapters[name] = k.Nodes[name]
 	}
 	k.Assets = assets(k.Chains[Accounts].Token())
-	k.Restart(t)
+	k.Restart(tb)
 	return k
 }
 
 // Restart puts everything that a process holds in memory together anew.
-func (k *Kit) Restart(t testing.TB) {
-	t.Helper()
+func (k *Kit) Restart(tb testing.TB) {
+	tb.Helper()
 	var err error
 	k.Pool, err = pg.Open(context.Background(), k.url+"&pool_max_conns=24")
-	must(t, err)
-	t.Cleanup(k.Pool.Close)
-	k.Ledger, err = ledger.New(ledger.Config{Pool: k.Pool, Clock: time.Now})
-	must(t, err)
+	must(tb, err)
+	tb.Cleanup(k.Pool.Close)
+	k.Ledger, err = ledger.New(ledger.Config{Pool: k.Pool, Clock: time.Now}) //nolint:forbidigo // nothing here depends on it
+	must(tb, err)
 	book := k.Ledger
-	t.Cleanup(func() { _ = book.Close(context.Background()) })
+	tb.Cleanup(func() { _ = book.Close(context.Background()) })
 	pubs := map[chainadapters.ChainID]custodydb.XPubs{}
 	for name := range k.Chains {
 		pubs[name] = xpubs()
@@ -106,48 +105,48 @@ func (k *Kit) Restart(t testing.TB) {
 	k.Store, err = custodydb.New(custodydb.Config{
 		Pool: k.Pool, Ledger: k.Ledger, Assets: k.Assets, Adapters: k.Adapters, XPubs: pubs, Environment: "test",
 	})
-	must(t, err)
+	must(tb, err)
 	k.Intake, err = intake.New(intake.Config{Store: k.Store, Ledger: k.Ledger, Assets: k.Assets, Adapters: k.Adapters, Log: k.Log})
-	must(t, err)
+	must(tb, err)
 	for _, info := range k.Assets {
-		must(t, k.Store.OpenAccounts(context.Background(), "", info))
+		must(tb, k.Store.OpenAccounts(context.Background(), "", info))
 	}
 	for name := range k.Chains {
 		_, err := k.Store.HotAddress(context.Background(), name)
-		must(t, err)
+		must(tb, err)
 	}
 }
 
 // Watcher returns a watcher of a chain through the kit's node.
-func (k *Kit) Watcher(t testing.TB, chain chainadapters.ChainID) *watch.Watcher {
-	t.Helper()
+func (k *Kit) Watcher(tb testing.TB, chain chainadapters.ChainID) *watch.Watcher {
+	tb.Helper()
 	w, err := watch.New(watch.Config{
 		Chain: chain, Adapter: k.Nodes[chain], Store: k.Store, Assets: k.Assets, MaxReorg: MaxReorg,
 		Poll: 5 * time.Millisecond, Log: k.Log,
 	})
-	must(t, err)
+	must(tb, err)
 	return w
 }
 
 // Look lets a fresh watcher take in all that a chain has.
-func (k *Kit) Look(t testing.TB, chain chainadapters.ChainID) {
-	t.Helper()
-	w := k.Watcher(t, chain)
+func (k *Kit) Look(tb testing.TB, chain chainadapters.ChainID) {
+	tb.Helper()
+	w := k.Watcher(tb, chain)
 	for more := true; more; {
 		var err error
 		more, err = w.Look(context.Background())
-		must(t, err)
+		must(tb, err)
 	}
 }
 
 // Deliver hands every waiting deposit message to intake and marks it sent. It
 // returns the errors of intake by deposit.
-func (k *Kit) Deliver(t testing.TB) map[string]error {
-	t.Helper()
+func (k *Kit) Deliver(tb testing.TB) map[string]error {
+	tb.Helper()
 	failed := map[string]error{}
 	for {
 		rows, err := k.Store.Outbox(context.Background(), 500)
-		must(t, err)
+		must(tb, err)
 		if len(rows) == 0 {
 			return failed
 		}
@@ -161,44 +160,44 @@ func (k *Kit) Deliver(t testing.TB) map[string]error {
 				failed[r.Subject] = err
 			}
 		}
-		must(t, k.Store.OutboxSent(context.Background(), sent))
+		must(tb, k.Store.OutboxSent(context.Background(), sent))
 	}
 }
 
 // Mine adds n blocks, takes them in and delivers, one after the other.
-func (k *Kit) Mine(t testing.TB, chain chainadapters.ChainID, n int) {
-	t.Helper()
+func (k *Kit) Mine(tb testing.TB, chain chainadapters.ChainID, n int) {
+	tb.Helper()
 	for range n {
-		must(t, k.Chains[chain].Mine(1))
-		k.Look(t, chain)
-		for id, err := range k.Deliver(t) {
-			t.Fatalf("deposit %s: %v", id, err)
+		must(tb, k.Chains[chain].Mine(1))
+		k.Look(tb, chain)
+		for id, err := range k.Deliver(tb) {
+			tb.Fatalf("deposit %s: %v", id, err)
 		}
 	}
 }
 
 // Address returns the address of a customer for an asset.
-func (k *Kit) Address(t testing.TB, customer, asset string) string {
-	t.Helper()
+func (k *Kit) Address(tb testing.TB, customer, asset string) string {
+	tb.Helper()
 	a, err := k.Store.DepositAddress(context.Background(), customer, asset)
-	must(t, err)
+	must(tb, err)
 	return a.Address
 }
 
 // Pay sends an amount of an asset from a stranger; it waits in the pool.
-func (k *Kit) Pay(t testing.TB, asset, to string, amount uint64) (txid string) {
-	t.Helper()
+func (k *Kit) Pay(tb testing.TB, asset, to string, amount uint64) (txid string) {
+	tb.Helper()
 	info, _ := k.Assets.AssetByCode(asset)
 	txid, err := k.Chains[info.Chain].Pay(chainadapters.Payment{To: to, Contract: info.Contract, Amount: money.FromUint64(amount)})
-	must(t, err)
+	must(tb, err)
 	return txid
 }
 
 // Available returns what can be spent of an account.
-func (k *Kit) Available(t testing.TB, account ledger.AccountID) money.Units {
-	t.Helper()
+func (k *Kit) Available(tb testing.TB, account ledger.AccountID) money.Units {
+	tb.Helper()
 	b, err := k.Ledger.Balance(context.Background(), account)
-	must(t, err)
+	must(tb, err)
 	return b.Available()
 }
 
@@ -241,9 +240,9 @@ func assets(token string) Assets {
 	return list
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

@@ -59,7 +59,7 @@ func New(cfg Config) (*Watcher, error) {
 		}
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = time.Now
+		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
 	}
 	return &Watcher{cfg: cfg}, nil
 }
@@ -103,7 +103,7 @@ func (w *Watcher) hold(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	defer watch.Release()
+	defer watch.Release(ctx)
 	ticker := time.NewTicker(w.cfg.Poll)
 	defer ticker.Stop()
 	for {

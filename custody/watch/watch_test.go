@@ -126,7 +126,7 @@ func TestBadNodesHaltAndRecover(t *testing.T) {
 	to := k.Address(t, "cus_a", custodytest.BTC)
 	k.Pay(t, custodytest.BTC, to, 5_000)
 	k.Mine(t, custodytest.Coins, 1)
-	for fault, reason := range map[fakechain.Fault]string{
+	for fault, reason := range map[fakechain.Fault]string{ //nolint:exhaustive // the others are faults of sending
 		fakechain.Down: "node is down", fakechain.Timeout: "deadline", fakechain.NullBlock: "incomplete",
 		fakechain.PartialBlock: "incomplete", fakechain.Lagging: "lags", fakechain.Foreign: "another network",
 	} {
@@ -250,6 +250,8 @@ func TestRunningWatchersTakeTurns(t *testing.T) {
 		w := k.Watcher(t, custodytest.Coins)
 		done.Go(func() { _ = w.Run(ctx) })
 	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	reach := func(height uint64) {
 		deadline := time.Now().Add(20 * time.Second)
 		for {
@@ -260,7 +262,7 @@ func TestRunningWatchersTakeTurns(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("height %d is not reached: %+v, %v", height, c, err)
 			}
-			<-time.After(5 * time.Millisecond)
+			<-tick.C
 		}
 	}
 	mine(t, k, 5)
