@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -79,14 +80,19 @@ func lockSender(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, add
 	return k, nil
 }
 
+// lastMined is the greatest nonce of an address ($1, $2) that is mined up to a
+// height ($3); -1 for none. A chain mines nonces in order, so whatever is above it
+// is open and whatever is below is not: no query looks at all that ever was.
+const lastMined = `coalesce((SELECT m.nonce FROM custody.nonce_slot m JOIN custody.chain_tx t ON t.intent = m.intent
+	WHERE m.chain = $1 AND m.address = $2 AND t.block_height <= $3 ORDER BY m.nonce DESC LIMIT 1), -1)`
+
 // takeSlot gives the next nonce to an intent, unless most are outstanding already:
 // reserved and not in a canonical block (custody.ErrSlots). An intent has one slot
 // for ever: a second one violates a key.
 func (k *sender) takeSlot(ctx context.Context, tx pgx.Tx, intent string, most int) (uint64, error) {
 	var outstanding int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM custody.nonce_slot s WHERE s.chain = $1 AND s.address = $2 AND NOT EXISTS
-		(SELECT FROM custody.chain_tx t WHERE t.intent = s.intent AND t.block_height IS NOT NULL)`,
-		k.chain, k.address).Scan(&outstanding)
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM custody.nonce_slot s WHERE s.chain = $1 AND s.address = $2 AND s.nonce > `+lastMined,
+		k.chain, k.address, int64(math.MaxInt64)).Scan(&outstanding)
 	if err != nil {
 		return 0, fmt.Errorf("count slots: %w", err)
 	}
@@ -117,15 +123,14 @@ type promise struct {
 // at a height. Whatever is mined up to that height the balance knows already.
 func (k *sender) promised(ctx context.Context, tx pgx.Tx, asset, native string, height uint64) (promise, error) {
 	var p promise
-	err := tx.QueryRow(ctx, `SELECT coalesce(sum(i.amount) FILTER (WHERE i.asset = $3), 0)::numeric(78,0),
-			coalesce(sum(i.amount) FILTER (WHERE i.asset = $4), 0)::numeric(78,0), coalesce(sum(p.max_fee), 0)::numeric(78,0)
+	err := tx.QueryRow(ctx, `SELECT coalesce(sum(i.amount) FILTER (WHERE i.asset = $4), 0)::numeric(78,0),
+			coalesce(sum(i.amount) FILTER (WHERE i.asset = $5), 0)::numeric(78,0), coalesce(sum(p.max_fee), 0)::numeric(78,0)
 		FROM custody.nonce_slot s
 		JOIN (SELECT id, asset, amount FROM custody.withdrawal UNION ALL SELECT id, asset, amount FROM custody.house_intent) i
 			ON i.id = s.intent
 		JOIN LATERAL (SELECT max(max_fee) AS max_fee FROM custody.attempt_plan WHERE intent = s.intent) p ON true
-		WHERE s.chain = $1 AND s.address = $2 AND NOT EXISTS
-			(SELECT FROM custody.chain_tx t WHERE t.intent = s.intent AND t.block_height <= $5)`,
-		k.chain, k.address, asset, native, height).Scan(&p.asset, &p.native, &p.fees)
+		WHERE s.chain = $1 AND s.address = $2 AND s.nonce > `+lastMined,
+		k.chain, k.address, height, asset, native).Scan(&p.asset, &p.native, &p.fees)
 	if err != nil {
 		return p, fmt.Errorf("sum what is promised: %w", err)
 	}
