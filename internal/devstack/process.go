@@ -50,10 +50,13 @@ type Process struct {
 var ErrEnded = errors.New("ended at start")
 
 const (
-	startWithin   = 60 * time.Second
-	stopWithin    = 15 * time.Second
-	probeInterval = 20 * time.Millisecond
-	probeWithin   = 5 * time.Second
+	startWithin = 60 * time.Second
+	stopWithin  = 15 * time.Second
+	probeWithin = 5 * time.Second
+	// A server is asked often at first and less often then: most are up at once,
+	// and those that are not write a line for each question.
+	firstProbe = 20 * time.Millisecond
+	slowProbe  = 500 * time.Millisecond
 )
 
 // Start runs the server and returns when it is ready, or stops it and says what
@@ -157,7 +160,7 @@ func (p *Process) await(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	for {
+	for pause := firstProbe; ; pause = min(pause*3/2, slowProbe) {
 		probe, end := context.WithTimeout(ctx, probeWithin)
 		err := p.spec.Ready(probe)
 		end()
@@ -169,7 +172,7 @@ func (p *Process) await(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrEnded, errors.Join(p.err, err))
 		case <-ctx.Done():
 			return fmt.Errorf("did not answer: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(probeInterval): //nolint:forbidigo // waits for another process
+		case <-time.After(pause): //nolint:forbidigo // waits for another process
 		}
 	}
 }
