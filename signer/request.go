@@ -3,7 +3,7 @@ package signer
 import (
 	"crypto/sha256"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -19,6 +19,7 @@ const (
 	maxApprovalBytes = 4 << 10
 	maxShortText     = 128
 	maxAddressText   = 128
+	maxIDText        = 64
 )
 
 // kind is what an intent is for.
@@ -109,7 +110,7 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 	if err != nil {
 		return intent{}, err
 	}
-	if !regexp.MustCompile(`^` + prefix + `_[0-9a-z]{1,64}$`).MatchString(in.GetId()) {
+	if !validID(prefix, in.GetId()) {
 		return intent{}, fmt.Errorf("%w: intent id %.70q of a %s", ErrInvalid, in.GetId(), k)
 	}
 	amount, err := money.ParseUnits(in.GetAmount())
@@ -126,6 +127,15 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 		ID: in.GetId(), Kind: k, Chain: in.GetChain(), Asset: in.GetAsset(),
 		Contract: in.GetContract(), To: in.GetTo(), Amount: amount,
 	}, nil
+}
+
+// validID accepts a prefix, an underscore and lower-case letters and digits.
+func validID(prefix, id string) bool {
+	rest, ok := strings.CutPrefix(id, prefix+"_")
+	if !ok || rest == "" || len(rest) > maxIDText {
+		return false
+	}
+	return !strings.ContainsFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 }
 
 // parseKind returns the kind and the prefix that its ids have.

@@ -3,6 +3,7 @@ package signer
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -108,5 +109,21 @@ func TestFrozenSignerSignsNothing(t *testing.T) {
 	}
 	if st, err := s.Status(); err != nil || !st.GetFrozen() {
 		t.Errorf("status %v: %v", st, err)
+	}
+}
+
+// BenchmarkSign gives what one signer does: decode, judge, commit, sign, verify.
+func BenchmarkSign(b *testing.B) {
+	cfg := testConfig(b.TempDir(), newClock())
+	wide := units(1e18)
+	cfg.Policy.Assets[0].Withdrawal = Caps{PerTransaction: wide, PerHour: wide, PerDay: wide}
+	s := openSigner(b, cfg)
+	b.Cleanup(func() { _ = s.Close() })
+	n := uint64(0)
+	for b.Loop() {
+		if _, err := s.Sign(ethWithdrawal(b, "wdr_"+strconv.FormatUint(n, 10), n, 1)); err != nil {
+			b.Fatal(err)
+		}
+		n++
 	}
 }

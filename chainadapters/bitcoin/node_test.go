@@ -44,9 +44,9 @@ func (s *scripted) set(method string, answer func([]json.RawMessage) string) {
 
 func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var q struct {
-		ID     json.RawMessage
-		Method string
-		Params []json.RawMessage
+		ID     json.RawMessage   `json:"id"`
+		Method string            `json:"method"`
+		Params []json.RawMessage `json:"params"`
 	}
 	if user, password, _ := r.BasicAuth(); user != "u" || password != "p" || json.NewDecoder(r.Body).Decode(&q) != nil {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)
