@@ -193,14 +193,12 @@ func TestFullQueueCancelAndClose(t *testing.T) {
 	release := blocked(t, pool)
 	var wg sync.WaitGroup
 	outcomes := make([]error, 3)
-	ctx, cancel := context.WithCancel(t.Context())
+	base := t.Context()
+	ctx, cancel := context.WithCancel(base)
+	contexts := []context.Context{base, ctx, base}
 	post := func(n int) {
 		wg.Go(func() {
-			use := t.Context()
-			if n == 1 {
-				use = ctx
-			}
-			_, outcomes[n] = l.Post(use, single(fmt.Sprintf("q/%d", n), hot, ann, 1))
+			_, outcomes[n] = l.Post(contexts[n], single(fmt.Sprintf("q/%d", n), hot, ann, 1))
 		})
 	}
 	post(0)
@@ -208,13 +206,13 @@ func TestFullQueueCancelAndClose(t *testing.T) {
 	post(1)
 	post(2)
 	waitFor(t, func() bool { return ledger.Queued(l) == 2 })
-	_, err = l.Post(t.Context(), single("q/3", hot, ann, 1))
+	_, err = l.Post(base, single("q/3", hot, ann, 1))
 	wantErr(t, "third in a queue of two", err, ledger.ErrOverloaded)
 	cancel()
 	closed := make(chan error)
 	go func() { closed <- l.Close(context.WithoutCancel(ctx)) }()
 	waitFor(t, func() bool {
-		_, err := l.Post(t.Context(), single("q/4", hot, ann, 1))
+		_, err := l.Post(base, single("q/4", hot, ann, 1))
 		return errors.Is(err, ledger.ErrClosed)
 	})
 	release()
@@ -226,7 +224,7 @@ func TestFullQueueCancelAndClose(t *testing.T) {
 		t.Errorf("outcomes %v", outcomes)
 	}
 	other, _ := start(t, url)
-	_, err = other.Transaction(t.Context(), "q/1")
+	_, err = other.Transaction(base, "q/1")
 	wantErr(t, "cancelled while waiting", err, ledger.ErrTransactionUnknown)
 	wantBalance(t, other, ann, 1_002, 1_002)
 }

@@ -113,11 +113,15 @@ type heading struct {
 	metadata []byte // canonical JSON, nil for none
 }
 
+// lesserCaches is how many times smaller the other caches are than that of
+// accounts: holds and repetitions mostly concern what is recent.
+const lesserCaches = 8
+
 func newBook(cacheEntries int) *book {
 	b := &book{ids: map[TransferID]struct{}{}}
 	b.accounts = newCache[AccountID, *account](cacheEntries)
-	b.pendings = newCache[TransferID, *pending](cacheEntries)
-	b.booked = newCache[string, receipt](cacheEntries)
+	b.pendings = newCache[TransferID, *pending](cacheEntries / lesserCaches)
+	b.booked = newCache[string, receipt](cacheEntries / lesserCaches)
 	b.positions = map[string]*position{}
 	return b
 }

@@ -105,16 +105,17 @@ func isIntegrity(err error) bool {
 
 // try books the batch in one SQL transaction. It fills in each request's outcome
 // and returns an error where the batch failed as a whole; the caches are then
-// empty, for what the database holds is no longer known. A batch belongs to no
-// single caller, so no caller's context ends it.
-//
-
+// empty, for what the database holds is no longer known. No
+// caller's context ends a batch; the first one's values, such as a trace, go
+// along.
 func (c *committer) try(batch []*request, mode int) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.BatchTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), c.cfg.BatchTime)
 	defer cancel()
 	defer func() {
 		if err != nil {
 			c.book.forget()
+			// What is left of a broken connection may still read the old buffers.
+			c.writer = newWriter()
 		}
 	}()
 	conn, err := c.cfg.Pool.Acquire(ctx)
@@ -144,8 +145,9 @@ func (c *committer) try(batch []*request, mode int) (err error) {
 
 // beginQuery starts a batch. Its statements name the rows that they want by key;
 // a planner that guesses wrong reads whole tables instead, and one that compiles
-// takes longer than they do.
-const beginQuery = "begin isolation level read committed; " +
+// takes longer than they do. A process that stops in the middle of a batch loses
+// its connection, and with it the head, before others have waited for long.
+const beginQuery = "begin isolation level read committed; set local idle_in_transaction_session_timeout = '20s'; " +
 	"set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off"
 
 // bookAll books the batch within tx and reports whether there is something to

@@ -40,8 +40,9 @@ type Config struct {
 	// BatchTime bounds one SQL transaction, attachments included. 15 s where
 	// zero.
 	BatchTime time.Duration
-	// CacheEntries bounds each of the caches of accounts, pending transfers and
-	// recent transactions. About a million where zero (300 bytes each).
+	// CacheEntries bounds the cache of accounts, at about 300 bytes each; those of
+	// pending transfers and of recent transactions have an eighth of it. About a
+	// million where zero.
 	CacheEntries int
 }
 

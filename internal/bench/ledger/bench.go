@@ -93,7 +93,7 @@ func Run(ctx context.Context, url string, cfg Config) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("prepare ledger: %w", err)
 	}
-	defer group.close()
+	defer group.close(ctx)
 	plain, err := newBaseline(ctx, cfg, pool)
 	if err != nil {
 		return Report{}, fmt.Errorf("prepare baseline: %w", err)

@@ -34,13 +34,13 @@ type group struct {
 }
 
 func newGroup(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*group, error) {
-	l, err := ledger.New(ledger.Config{Pool: pool, Clock: cfg.Clock})
+	l, err := ledger.New(ledger.Config{Pool: pool, Clock: cfg.Clock}) //nolint:contextcheck // a batch outlives every caller
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	g := &group{ledger: l, names: make([]ledger.AccountID, cfg.Accounts)}
 	if err := g.fill(ctx, cfg); err != nil {
-		g.close()
+		g.close(ctx)
 		return nil, err
 	}
 	return g, nil
@@ -100,11 +100,9 @@ func (g *group) book(ctx context.Context, name string, from, to int) error {
 	return nil
 }
 
-// close runs when the caller's ctx may have ended already.
-//
-
-func (g *group) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+// close runs when ctx may have ended already.
+func (g *group) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	_ = g.ledger.Close(ctx) // the figures are taken; the database is thrown away
 }
