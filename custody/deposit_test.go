@@ -14,6 +14,7 @@ import (
 // world is a customer's deposits on a chain, moved by custody's rules: what the
 // database and the ledger do, in memory.
 type world struct {
+	t                                testing.TB
 	deposits                         []*row
 	funding, maturing, debt, equity  money.Units
 	spent                            money.Units
@@ -43,23 +44,24 @@ func (w *world) facts(d *row) custody.DepositFacts {
 }
 
 // step advances one deposit by one step, booking what the rules say.
-func (w *world) step(tb testing.TB, d *row) bool {
+func (w *world) step(d *row) bool {
 	next, err := custody.StepDeposit(d.state, w.facts(d))
 	if err != nil {
-		tb.Fatal(err)
+		w.t.Fatal(err)
 	}
 	switch next.Act {
 	case custody.ActCredit:
 		w.credits++
 		d.round++
-		w.credit(tb, d)
+		w.credit(d)
 	case custody.ActMature:
 		w.matures++
-		w.maturing, w.funding = less(tb, w.maturing, d.own), more(tb, w.funding, d.own)
+		repaid, rest := custody.SplitCredit(d.own, w.debt)
+		w.debt, w.maturing, w.funding = less(w.debt, repaid), less(w.maturing, d.own), more(w.funding, rest)
 		d.own = money.Units{}
 	case custody.ActTakeBack:
 		w.takeBacks++
-		w.takeBack(tb, d)
+		w.takeBack(d)
 	case custody.ActNone:
 	}
 	moved := next.State != d.state
@@ -67,23 +69,23 @@ func (w *world) step(tb testing.TB, d *row) bool {
 	return moved
 }
 
-func (w *world) credit(tb testing.TB, d *row) {
+func (w *world) credit(d *row) {
 	if d.house {
-		w.equity = more(tb, w.equity, d.amount)
+		w.equity = more(w.equity, d.amount)
 		return
 	}
 	repaid, matures := custody.SplitCredit(d.amount, w.debt)
-	w.debt, w.maturing, d.own = less(tb, w.debt, repaid), more(tb, w.maturing, matures), matures
+	w.debt, w.maturing, d.own = less(w.debt, repaid), more(w.maturing, matures), matures
 }
 
-func (w *world) takeBack(tb testing.TB, d *row) {
+func (w *world) takeBack(d *row) {
 	if d.house {
-		w.equity = less(tb, w.equity, d.amount)
+		w.equity = less(w.equity, d.amount)
 		return
 	}
 	back := custody.SplitTakeBack(d.amount, d.own, w.maturing, w.funding)
-	w.maturing, w.funding = less(tb, w.maturing, back.Maturing), less(tb, w.funding, back.Funding)
-	w.debt, d.own = more(tb, w.debt, back.Debt), money.Units{}
+	w.maturing, w.funding = less(w.maturing, back.Maturing), less(w.funding, back.Funding)
+	w.debt, d.own = more(w.debt, back.Debt), money.Units{}
 	if !back.Debt.IsZero() {
 		w.dry++
 	}
@@ -123,14 +125,14 @@ func TestMillionCommands(t *testing.T) {
 	var total world
 	for seed := uint64(0); commands > 0; seed++ {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		w := &world{open: true, height: 10}
+		w := &world{t: t, open: true, height: 10}
 		for range min(250, commands) {
-			w.command(t, rng)
-			w.check(t, seed)
+			w.command(rng)
+			w.check(seed)
 			commands--
 		}
-		w.settle(t)
-		w.check(t, seed)
+		w.settle()
+		w.check(seed)
 		total.credits += w.credits
 		total.matures += w.matures
 		total.takeBacks += w.takeBacks
@@ -142,7 +144,7 @@ func TestMillionCommands(t *testing.T) {
 	t.Logf("credits %d, maturities %d, taken back %d, of which into debt %d", total.credits, total.matures, total.takeBacks, total.dry)
 }
 
-func (w *world) command(t testing.TB, rng *rand.Rand) {
+func (w *world) command(rng *rand.Rand) {
 	const maxDeposits = 12
 	if len(w.deposits) < maxDeposits && rng.IntN(8) == 0 {
 		w.deposits = append(w.deposits, &row{
@@ -171,10 +173,10 @@ func (w *world) command(t testing.TB, rng *rand.Rand) {
 		if w.debt.IsZero() && !w.funding.IsZero() {
 			part := money.FromUint64(1 + rng.Uint64N(500))
 			part = money.Min(part, w.funding)
-			w.funding, w.spent = less(t, w.funding, part), more(t, w.spent, part)
+			w.funding, w.spent = less(w.funding, part), more(w.spent, part)
 		}
 	default:
-		w.step(t, d)
+		w.step(d)
 	}
 }
 
@@ -187,55 +189,55 @@ func (w *world) reorg(depth uint64) {
 	}
 }
 
-func (w *world) settle(t testing.TB) {
+func (w *world) settle() {
 	for _, d := range w.deposits {
 		steps := 0
-		for ; w.step(t, d); steps++ {
+		for ; w.step(d); steps++ {
 			if steps >= custody.MaxDepositSteps {
-				t.Fatalf("deposit does not come to rest: %+v", d)
+				w.t.Fatalf("deposit does not come to rest: %+v", d)
 			}
 		}
 		if want := expected(w, d); want != "" && d.state != want {
-			t.Fatalf("deposit %+v at height %d, want %s", d, w.height, want)
+			w.t.Fatalf("deposit %+v at height %d, want %s", d, w.height, want)
 		}
 	}
 }
 
-func (w *world) check(t testing.TB, seed uint64) {
+func (w *world) check(seed uint64) {
 	var booked, own, house money.Units
 	for _, d := range w.deposits {
-		own = more(t, own, d.own)
+		own = more(own, d.own)
 		switch {
 		case d.house && d.state.Booked():
-			house = more(t, house, d.amount)
+			house = more(house, d.amount)
 		case d.state.Booked():
-			booked = more(t, booked, d.amount)
+			booked = more(booked, d.amount)
 		}
 		if !d.canonical && d.state == custody.DepositConfirming && d.round == 0 && d.own != (money.Units{}) {
-			t.Fatalf("seed %d: value in maturing without a credit: %+v", seed, d)
+			w.t.Fatalf("seed %d: value in maturing without a credit: %+v", seed, d)
 		}
 	}
-	has := more(t, more(t, w.funding, w.maturing), w.spent)
-	if has != more(t, booked, w.debt) {
-		t.Fatalf("seed %d: funding %s + maturing %s + spent %s is not booked %s + debt %s", seed, w.funding, w.maturing, w.spent, booked, w.debt)
+	has := more(more(w.funding, w.maturing), w.spent)
+	if has != more(booked, w.debt) {
+		w.t.Fatalf("seed %d: funding %s + maturing %s + spent %s is not booked %s + debt %s", seed, w.funding, w.maturing, w.spent, booked, w.debt)
 	}
 	if w.maturing != own || w.equity != house {
-		t.Fatalf("seed %d: maturing %s, its parts %s; equity %s, its parts %s", seed, w.maturing, own, w.equity, house)
+		w.t.Fatalf("seed %d: maturing %s, its parts %s; equity %s, its parts %s", seed, w.maturing, own, w.equity, house)
 	}
 }
 
-func less(t testing.TB, a, b money.Units) money.Units {
+func less(a, b money.Units) money.Units {
 	r, err := a.Sub(b)
 	if err != nil {
-		t.Fatalf("%s - %s: below zero", a, b)
+		panic(a.String() + " - " + b.String() + " is below zero")
 	}
 	return r
 }
 
-func more(t testing.TB, a, b money.Units) money.Units {
+func more(a, b money.Units) money.Units {
 	r, err := a.Add(b)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return r
 }

@@ -29,7 +29,7 @@ func scanDeposit(row pgx.CollectableRow) (DepositRow, error) {
 	var d DepositRow
 	err := row.Scan(&d.ID, &d.Customer, &d.Asset, &d.Chain, &d.Address, &d.TxID, &d.Index, &d.Amount, &d.Block.Height, &d.Block.Hash,
 		&d.Canonical, &d.State, &d.Version, &d.SeenAt, &d.UpdatedAt, &d.Round, &d.Maturing)
-	return d, err
+	return d, err //nolint:wrapcheck // wrapped by every caller
 }
 
 func deposits(ctx context.Context, q queryer, where string, args ...any) ([]DepositRow, error) {

@@ -106,8 +106,7 @@ func (k *Kit) Restart(tb testing.TB) {
 		Pool: k.Pool, Ledger: k.Ledger, Assets: k.Assets, Adapters: k.Adapters, XPubs: pubs, Environment: "test",
 	})
 	must(tb, err)
-	k.Intake, err = intake.New(intake.Config{Store: k.Store, Ledger: k.Ledger, Assets: k.Assets, Adapters: k.Adapters, Log: k.Log})
-	must(tb, err)
+	k.Over(tb, k.Ledger)
 	for _, info := range k.Assets {
 		must(tb, k.Store.OpenAccounts(context.Background(), "", info))
 	}
@@ -115,6 +114,14 @@ func (k *Kit) Restart(tb testing.TB) {
 		_, err := k.Store.HotAddress(context.Background(), name)
 		must(tb, err)
 	}
+}
+
+// Over puts intake on another book.
+func (k *Kit) Over(tb testing.TB, book intake.Ledger) {
+	tb.Helper()
+	var err error
+	k.Intake, err = intake.New(intake.Config{Store: k.Store, Ledger: book, Assets: k.Assets, Adapters: k.Adapters, Log: k.Log})
+	must(tb, err)
 }
 
 // Watcher returns a watcher of a chain through the kit's node.
