@@ -26,7 +26,8 @@ type Config struct {
 	// StartHeight is the first block taken in where the chain was never watched.
 	StartHeight uint64
 	// MaxReorg is the deepest reorganisation that is followed without a person. It
-	// must be less than every final depth of the chain: what is final stays.
+	// must be less than every final depth of the chain: what is final stays. Zero
+	// follows none.
 	MaxReorg uint64
 	// MaxHeadAge is how old the node's newest block may be; zero for any age.
 	MaxHeadAge time.Duration
@@ -48,8 +49,8 @@ func New(cfg Config) (*Watcher, error) {
 	switch {
 	case cfg.Chain == "" || cfg.Adapter == nil || cfg.Store == nil || cfg.Assets == nil || cfg.Log == nil:
 		return nil, errors.New("watch: config is incomplete")
-	case cfg.MaxReorg == 0 || cfg.MaxReorg > maxReorg:
-		return nil, fmt.Errorf("watch: MaxReorg must be 1 to %d", maxReorg)
+	case cfg.MaxReorg > maxReorg:
+		return nil, fmt.Errorf("watch: MaxReorg must be at most %d", maxReorg)
 	case cfg.Poll <= 0:
 		return nil, errors.New("watch: Poll must be above zero")
 	}
