@@ -3,7 +3,6 @@ package signer
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -102,7 +101,7 @@ func (j *journal) verify(checkpoint chainHead, fingerprint string, replay func(r
 			}
 			return 0, fmt.Errorf("record %d: %w", j.head.seq+1, decodeErr)
 		}
-		j.head = chainHead{seq: r.Seq, hash: sha256.Sum256(line)}
+		j.head = headAfter(r, line)
 		j.last = r.Time
 		if r.Seq == checkpoint.seq && j.head.hash != checkpoint.hash {
 			return 0, fmt.Errorf("%w: record %d is not the one of the checkpoint", ErrJournal, r.Seq)

@@ -28,7 +28,7 @@ func signedState(t *testing.T) (Config, []byte) {
 	return cfg, raw
 }
 
-func journalPath(cfg Config) string { return filepath.Join(cfg.Dir, stateFolder, journalFile) }
+func journalPath(cfg Config) string { return filepath.Join(cfg.Dir, StateFolder, journalFile) }
 
 func overwrite(t *testing.T, file string, content []byte) {
 	t.Helper()
@@ -40,7 +40,7 @@ func overwrite(t *testing.T, file string, content []byte) {
 // wantUnreadable opens only the journal: deriving keys anew takes longer.
 func wantUnreadable(t *testing.T, cfg Config, fingerprint, why string) {
 	t.Helper()
-	j, err := openJournal(filepath.Join(cfg.Dir, stateFolder), fingerprint, func(record) {})
+	j, err := openJournal(filepath.Join(cfg.Dir, StateFolder), fingerprint, func(record) {})
 	if err == nil {
 		_ = j.close()
 	}
@@ -51,7 +51,7 @@ func wantUnreadable(t *testing.T, cfg Config, fingerprint, why string) {
 
 func fingerprintOf(t *testing.T, cfg Config) string {
 	t.Helper()
-	secret, err := openSeed(filepath.Join(cfg.Dir, stateFolder, seedFile), cfg.Passphrase)
+	secret, err := openSeed(filepath.Join(cfg.Dir, StateFolder, seedFile), cfg.Passphrase)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestJournalBelongsToItsSeedAndCheckpoint(t *testing.T) {
 	overwrite(t, journalPath(other), raw)
 	wantRefusesToStart(t, other, "the journal of another signer")
 
-	head := filepath.Join(cfg.Dir, stateFolder, checkpointFile)
+	head := filepath.Join(cfg.Dir, StateFolder, checkpointFile)
 	checkpoint, err := os.ReadFile(head)
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func TestSeedIsSealed(t *testing.T) {
 	if created, err := Init(cfg); err != nil || created {
 		t.Fatalf("second init: %v, %v", created, err)
 	}
-	file := filepath.Join(cfg.Dir, stateFolder, seedFile)
+	file := filepath.Join(cfg.Dir, StateFolder, seedFile)
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v: %v", info.Mode(), err)
@@ -101,7 +101,7 @@ func TestSeedIsSealed(t *testing.T) {
 // A start that was cut short while it created the state begins anew.
 func TestHalfMadeStateIsReplaced(t *testing.T) {
 	cfg := testConfig(t.TempDir(), newClock())
-	half := filepath.Join(cfg.Dir, stateFolder+".new")
+	half := filepath.Join(cfg.Dir, StateFolder+".new")
 	if err := os.MkdirAll(half, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -94,3 +94,8 @@ type chainHead struct {
 }
 
 func (h chainHead) prev() string { return hex.EncodeToString(h.hash[:]) }
+
+// headAfter is the end of a journal whose last record is r.
+func headAfter(r record, line []byte) chainHead {
+	return chainHead{seq: r.Seq, hash: sha256.Sum256(line)}
+}

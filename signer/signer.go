@@ -19,9 +19,11 @@ var errSelfCheck = errors.New("signature does not verify")
 
 // Names inside the signer's folder.
 const (
-	stateFolder = "state"
-	seedFile    = "seed.age"
-	frozenFile  = "frozen"
+	// StateFolder holds seed and journal.
+	StateFolder = "state"
+
+	seedFile   = "seed.age"
+	frozenFile = "frozen"
 )
 
 // Config holds what a signer needs. All fields but WorkFactor are required.
@@ -64,7 +66,7 @@ func New(cfg Config) (*Signer, error) {
 	if _, err := Init(cfg); err != nil {
 		return nil, err
 	}
-	s := &Signer{cfg: cfg, state: filepath.Join(cfg.Dir, stateFolder), book: newBook(cfg.Policy)}
+	s := &Signer{cfg: cfg, state: filepath.Join(cfg.Dir, StateFolder), book: newBook(cfg.Policy)}
 	secret, err := openSeed(filepath.Join(s.state, seedFile), cfg.Passphrase)
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func New(cfg Config) (*Signer, error) {
 // it did. The state appears whole or not at all: it is prepared beside its place
 // and renamed. A present state is left alone, whatever its condition.
 func Init(cfg Config) (created bool, err error) {
-	state := filepath.Join(cfg.Dir, stateFolder)
+	state := filepath.Join(cfg.Dir, StateFolder)
 	if _, err := os.Stat(state); !errors.Is(err, os.ErrNotExist) {
 		if err != nil {
 			return false, fmt.Errorf("look for signer state: %w", err)

@@ -3,47 +3,102 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
+	"strongroom/assets"
+	"strongroom/custody/check"
 	"strongroom/internal/pg"
 	"strongroom/ledger/ledgertest"
+	"strongroom/signer"
 )
 
-// checkCommand runs the invariant checker on a live platform.
+// checkCommand runs the invariant checker on a live platform. It reads only.
 type checkCommand struct {
 	stateFlag
 
-	Database string `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
-	Chains   string `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
+	Database string        `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
+	Chains   string        `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
+	Signer   string        `name:"signer-dir" help:"The signer's folder, to compare its journal; leave out where that is on another machine." env:"STRONGROOM_SIGNER_DIR" placeholder:"DIR"`
+	Grace    time.Duration `help:"How long work in progress may lag behind what happened." default:"1m"`
 }
 
 // errBroken ends a check that found something.
 var errBroken = errors.New("invariants are broken")
 
-// Run checks and prints what is broken.
-func (c *checkCommand) Run(e *env) error {
-	return checkInvariants(e, map[string]string{
-		"STRONGROOM_DATABASE_URL": c.Database, "STRONGROOM_CHAINS_FILE": c.Chains,
-	})
+// demoGrace is short: the demo has waited for everything already.
+const demoGrace = 10 * time.Second
+
+// checkInvariants checks the platform that runs with this environment.
+func checkInvariants(e *env, vars map[string]string) error {
+	c := checkCommand{
+		Database: vars["STRONGROOM_DATABASE_URL"], Chains: vars["STRONGROOM_CHAINS_FILE"],
+		Signer: vars["STRONGROOM_SIGNER_DIR"], Grace: demoGrace,
+	}
+	return c.Run(e)
 }
 
-func checkInvariants(e *env, vars map[string]string) error {
-	pool, err := pg.Open(e.ctx, vars["STRONGROOM_DATABASE_URL"])
+// Run checks and prints what is broken.
+func (c *checkCommand) Run(e *env) error {
+	pool, err := pg.Open(e.ctx, c.Database)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	began := e.clock()
-	broken, err := ledgertest.Check(e.ctx, pool)
+	registry, err := assets.New(assets.Config{Pool: pool, Clock: e.clock})
 	if err != nil {
-		return fmt.Errorf("check ledger: %w", err)
+		return err
 	}
-	for _, v := range broken {
-		e.printf("BROKEN  %v\n", v)
+	cfg := check.Config{Pool: pool, Grace: c.Grace, Clock: e.clock, Signed: c.journal()}
+	if cfg.Assets, err = newAssetView(e.ctx, registry, e.log); err != nil {
+		return err
 	}
-	if len(broken) > 0 {
-		return fmt.Errorf("%w: %d found", errBroken, len(broken))
+	chains, err := readChains(c.Chains)
+	if err != nil {
+		return err
 	}
-	e.printf("check: all invariants hold (%s)\n", e.clock().Sub(began).Round(time.Millisecond))
+	if cfg.Adapters, err = openAdapters(chains); err != nil {
+		return err
+	}
+	began := e.clock()
+	books, err := ledgertest.Check(e.ctx, pool)
+	if err != nil {
+		return err
+	}
+	rest, err := check.Run(e.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	for _, v := range books {
+		e.printf("BROKEN  ledger: %s\n", v)
+	}
+	for _, v := range rest {
+		e.printf("BROKEN  %s\n", v)
+	}
+	if n := len(books) + len(rest); n > 0 {
+		return fmt.Errorf("%w: %d findings", errBroken, n)
+	}
+	e.printf("check: all invariants of ledger, custody, chains%s hold (%s)\n", c.also(), e.clock().Sub(began).Round(time.Millisecond))
 	return nil
+}
+
+func (c *checkCommand) also() string {
+	if c.Signer == "" {
+		return " (signer's journal not at hand)"
+	}
+	return " and signer's journal"
+}
+
+// journal returns how the signer's journal is read, or nil.
+func (c *checkCommand) journal() func() (map[check.SignedKey]string, error) {
+	if c.Signer == "" {
+		return nil
+	}
+	return func() (map[check.SignedKey]string, error) {
+		allowed := map[check.SignedKey]string{}
+		err := signer.Audit(filepath.Join(c.Signer, signer.StateFolder), func(p signer.Permission) {
+			allowed[check.SignedKey{Intent: p.Intent, Attempt: p.Attempt}] = p.Payload
+		})
+		return allowed, err
+	}
 }

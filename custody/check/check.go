@@ -41,6 +41,10 @@ type Config struct {
 	// that left the chain and is not taken back, a message that is not sent.
 	Grace time.Duration
 	Clock func() time.Time // nil for the system's clock
+	// Signed reads the signer's journal: SHA-256 of the unsigned transaction, in
+	// hex, per allowed request. It is asked once the rows' moment is fixed: a
+	// record is written before its row. Nil: the journal is not at hand.
+	Signed func() (map[SignedKey]string, error)
 }
 
 // maxFindings bounds the violations reported per invariant.
@@ -69,7 +73,7 @@ func Run(ctx context.Context, cfg Config) ([]Violation, error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, cfg.Pool, snapshot, func(tx pgx.Tx) error {
 		c.tx = tx
-		for _, part := range []func(context.Context) error{c.ledger, c.rows, c.limits, c.payments, c.chains} {
+		for _, part := range []func(context.Context) error{c.ledger, c.rows, c.limits, c.payments, c.signed, c.chains} {
 			if err := part(ctx); err != nil {
 				return err
 			}
