@@ -48,16 +48,16 @@ func (s *Stack) run(ctx context.Context, service devstack.Service) error {
 }
 
 func (s *Stack) postgresConfig() (devstack.PostgresConfig, error) {
+	bin, err := serverBin(s.cfg.Root)
+	if err != nil {
+		return devstack.PostgresConfig{}, err
+	}
 	dir, note, err := s.cfg.Layout.clusterDir()
 	if err != nil {
 		return devstack.PostgresConfig{}, err
 	}
 	if note != "" {
 		s.cfg.Note(note)
-	}
-	bin, err := serverBin(s.cfg.Root)
-	if err != nil {
-		return devstack.PostgresConfig{}, err
 	}
 	return devstack.PostgresConfig{
 		Dir: dir, BinDir: bin, Port: s.settings.Ports[portPostgres], Password: s.secrets.postgres, Durable: true,

@@ -128,6 +128,7 @@ func stopped(t *testing.T, lines []string) {
 func TestUpSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	l := newLayout(t)
+	t.Cleanup(func() { check(t, Reset(l, func(string) {})) }) // also what lies outside of the folder
 	_, err := Up(t.Context(), Config{
 		Layout: l, Root: t.TempDir(), Clock: time.Now, Note: func(string) {}, //nolint:forbidigo // real time
 		Step:       func(string, time.Duration, string) {},
