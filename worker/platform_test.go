@@ -3,9 +3,9 @@ package worker_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +39,7 @@ func (m *mailbox) put(topic, kind, subject string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	seq := int64(len(m.rows) + 1)
-	m.rows = append(m.rows, custodydb.OutboxRow{Seq: seq, Key: fmt.Sprint(seq), Topic: topic, Kind: kind, Subject: subject})
+	m.rows = append(m.rows, custodydb.OutboxRow{Seq: seq, Key: strconv.FormatInt(seq, 10), Topic: topic, Kind: kind, Subject: subject})
 }
 
 func (m *mailbox) Outbox(_ context.Context, limit int) ([]custodydb.OutboxRow, error) {
@@ -66,7 +66,7 @@ func (m *mailbox) OutboxSent(_ context.Context, seqs []int64) error {
 func (m *mailbox) OutboxWait(ctx context.Context, _ time.Duration) error {
 	select {
 	case <-ctx.Done():
-	case <-time.After(20 * time.Millisecond):
+	case <-time.NewTimer(20 * time.Millisecond).C:
 	}
 	return nil
 }
@@ -98,8 +98,8 @@ func start(t *testing.T, address string, intake *workertest.Intake) *platform {
 	p.worker, err = worker.New(worker.Config{
 		Address: address, Namespace: "default", Identity: "test", Keys: ring,
 		Activities: workertest.Activities(t, p.desk, intake), Outbox: p.box, Lock: mine{},
-		Label: func(_ context.Context, topic, _ string) (map[temporalx.Keyword]string, error) {
-			return map[temporalx.Keyword]string{temporalx.UserID: "cus_1", temporalx.Asset: "BTC", temporalx.Rail: topic}, nil
+		Label: func(_ context.Context, topic, _ string) (temporalx.Labels, error) {
+			return temporalx.Labels{UserID: "cus_1", Asset: "BTC", Rail: topic}, nil
 		},
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
@@ -120,12 +120,12 @@ func start(t *testing.T, address string, intake *workertest.Intake) *platform {
 
 func within(t *testing.T, limit time.Duration, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(limit)
+	deadline := time.NewTimer(limit).C
 	for !done() {
 		select {
 		case <-deadline:
 			t.Fatalf("after %s: %s", limit, what)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.NewTimer(20 * time.Millisecond).C:
 		}
 	}
 }
@@ -236,7 +236,7 @@ func outsiderSaysNothing(t *testing.T, p *platform, c client.Client) {
 		t.Fatal(err)
 	}
 	select {
-	case <-time.After(500 * time.Millisecond):
+	case <-time.NewTimer(500 * time.Millisecond).C:
 	case <-t.Context().Done():
 	}
 	if state := p.desk.State("wdr_forged"); state != custody.WithdrawalHeld {

@@ -45,7 +45,7 @@ type Config struct {
 	Outbox     dispatch.Outbox
 	Lock       dispatch.Lock // one dispatcher of many works
 	// Label returns the search attributes with which a subject's workflow begins.
-	Label func(ctx context.Context, topic, subject string) (map[temporalx.Keyword]string, error)
+	Label func(ctx context.Context, topic, subject string) (temporalx.Labels, error)
 
 	Metrics    prometheus.Registerer
 	Tracer     trace.Tracer // nil: no spans
@@ -89,15 +89,12 @@ const (
 // come and go: Run only ends with ctx, and then returns nil.
 func (w *Worker) Run(ctx context.Context) error {
 	for failures := 0; ctx.Err() == nil; failures++ {
-		started, err := w.session(ctx)
-		if ctx.Err() != nil {
-			break
-		}
+		started, failed := w.session(ctx)
 		if started {
 			failures = 0
 		}
-		if failures == 0 {
-			w.cfg.Log.WarnContext(ctx, "Temporal is not usable, trying again", "address", w.cfg.Address, "error", err)
+		if failures == 0 && ctx.Err() == nil {
+			w.cfg.Log.WarnContext(ctx, "Temporal is not usable, trying again", "address", w.cfg.Address, "error", failed)
 		}
 		wait(ctx, min(firstRetry<<min(failures, 10), lastRetry))
 	}

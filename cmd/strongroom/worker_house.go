@@ -94,24 +94,24 @@ func (c *workerCommand) maxReorg(on []custody.AssetInfo) uint64 {
 
 // label returns the search attributes of a subject's workflow: opaque ids, codes
 // and the order of magnitude only.
-func (h *house) label(ctx context.Context, topic, subject string) (map[temporalx.Keyword]string, error) {
+func (h *house) label(ctx context.Context, topic, subject string) (temporalx.Labels, error) {
 	if topic == custodydb.TopicDeposit {
 		d, err := h.store.DepositRow(ctx, subject)
 		if err != nil {
-			return nil, err
+			return temporalx.Labels{}, err
 		}
-		return map[temporalx.Keyword]string{
-			temporalx.UserID: d.Customer, temporalx.Asset: d.Asset, temporalx.Rail: string(d.Chain),
-			temporalx.AmountBand: temporalx.Band(d.Amount.String()), temporalx.Phase: string(d.State), temporalx.ChainTx: d.TxID,
+		return temporalx.Labels{
+			UserID: d.Customer, Asset: d.Asset, Rail: string(d.Chain),
+			AmountBand: temporalx.Band(d.Amount.String()), Phase: string(d.State), ChainTx: d.TxID,
 		}, nil
 	}
 	r, err := h.store.LoadIntent(ctx, subject)
 	if err != nil {
-		return nil, err
+		return temporalx.Labels{}, err
 	}
-	return map[temporalx.Keyword]string{
-		temporalx.UserID: r.Customer, temporalx.Asset: r.Asset, temporalx.Rail: string(r.Chain),
-		temporalx.AmountBand: temporalx.Band(r.Amount.String()), temporalx.Phase: string(r.State), temporalx.ChainTx: "",
+	return temporalx.Labels{
+		UserID: r.Customer, Asset: r.Asset, Rail: string(r.Chain),
+		AmountBand: temporalx.Band(r.Amount.String()), Phase: string(r.State),
 	}, nil
 }
 

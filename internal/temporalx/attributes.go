@@ -35,12 +35,19 @@ func (k Keyword) Set(value string) temporal.SearchAttributeUpdate {
 	return temporal.NewSearchAttributeKeyKeyword(string(k)).ValueSet(value)
 }
 
-// Words collects the attributes that have a value; empty values stay away.
-func Words(values map[Keyword]string) temporal.SearchAttributes {
+// Labels are the search attributes with which a workflow begins. Empty ones stay
+// away.
+type Labels struct{ UserID, Asset, Phase, AmountBand, Rail, ChainTx string }
+
+// Attributes returns the labels as the SDK takes them.
+func (l Labels) Attributes() temporal.SearchAttributes {
 	var updates []temporal.SearchAttributeUpdate
-	for _, k := range Keywords() {
-		if v := values[k]; v != "" {
-			updates = append(updates, k.Set(v))
+	for _, one := range []struct {
+		name  Keyword
+		value string
+	}{{UserID, l.UserID}, {Asset, l.Asset}, {Phase, l.Phase}, {AmountBand, l.AmountBand}, {Rail, l.Rail}, {ChainTx, l.ChainTx}} {
+		if one.value != "" {
+			updates = append(updates, one.name.Set(one.value))
 		}
 	}
 	return temporal.NewSearchAttributes(updates...)

@@ -65,7 +65,7 @@ type Config struct {
 	Temporal Temporal
 	Queue    string // Temporal task queue
 	// Label returns the search attributes with which a subject's workflow begins.
-	Label   func(ctx context.Context, topic, subject string) (map[temporalx.Keyword]string, error)
+	Label   func(ctx context.Context, topic, subject string) (temporalx.Labels, error)
 	Metrics prometheus.Registerer
 	Log     *slog.Logger
 }
@@ -84,7 +84,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		return nil, errors.New("dispatch: config is incomplete")
 	}
 	if cfg.Label == nil {
-		cfg.Label = func(context.Context, string, string) (map[temporalx.Keyword]string, error) { return nil, nil } //nolint:nilnil // no attributes
+		cfg.Label = func(context.Context, string, string) (temporalx.Labels, error) { return temporalx.Labels{}, nil }
 	}
 	return &Dispatcher{
 		cfg: cfg,

@@ -65,7 +65,7 @@ func (o *outbox) OutboxSent(_ context.Context, seqs []int64) error {
 func (o *outbox) OutboxWait(ctx context.Context, atMost time.Duration) error {
 	select {
 	case <-ctx.Done():
-	case <-time.After(atMost):
+	case <-time.NewTimer(atMost).C:
 	}
 	return nil
 }
@@ -141,13 +141,16 @@ func (o open) Held(context.Context) error {
 	return nil
 }
 
+// pass lets virtual time go by.
+func pass(d time.Duration) { <-time.NewTimer(d).C }
+
 func rig(t interface{ Fatal(args ...any) }, lock dispatch.Lock) (*outbox, *server, *dispatch.Dispatcher) {
 	box := &outbox{sent: map[int64]bool{}}
 	temporal := &server{calls: map[string][]string{}, options: map[string]client.StartWorkflowOptions{}}
 	d, err := dispatch.New(dispatch.Config{
 		Outbox: box, Lock: lock, Temporal: temporal, Queue: "custody", Log: slog.New(slog.DiscardHandler),
-		Label: func(context.Context, string, string) (map[temporalx.Keyword]string, error) {
-			return map[temporalx.Keyword]string{temporalx.Asset: "BTC"}, nil
+		Label: func(context.Context, string, string) (temporalx.Labels, error) {
+			return temporalx.Labels{Asset: "BTC"}, nil
 		},
 		Metrics: prometheus.NewRegistry(),
 	})
@@ -182,7 +185,7 @@ func TestEachMessageGoesWhereItBelongs(t *testing.T) {
 		box.add("collect", "signal", "col_1")
 		box.add("deposit", "signal", "dep_1")
 		box.add("deposit", "start", "dep_2")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		for id, want := range map[string][]string{
 			"withdrawal/wdr_1": {"start Withdrawal wdr_1", "moved"},
 			"collect/col_1":    {"start Collect col_1", "moved"},
@@ -207,12 +210,12 @@ func TestADownTemporalLosesNothing(t *testing.T) {
 	during(t, open{}, func(box *outbox, temporal *server) {
 		temporal.setFault(func(string) error { return serviceerror.NewUnavailable("connection refused") })
 		box.add("withdrawal", "start", "wdr_1")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if box.waiting() != 1 {
 			t.Fatal("marked as sent without the server's word")
 		}
 		temporal.setFault(nil)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if box.waiting() != 0 || len(temporal.got("withdrawal/wdr_1")) != 1 {
 			t.Errorf("%d wait, got %q", box.waiting(), temporal.got("withdrawal/wdr_1"))
 		}
@@ -223,10 +226,10 @@ func TestADownDatabaseMeansAgainNotNever(t *testing.T) {
 	during(t, open{}, func(box *outbox, temporal *server) {
 		box.add("collect", "start", "col_1")
 		temporal.setFault(func(string) error { box.setFault(errors.New("connection reset")); return nil })
-		time.Sleep(time.Minute) // accepted, but not marked
+		pass(time.Minute) // accepted, but not marked
 		temporal.setFault(func(string) error { return serviceerror.NewWorkflowExecutionAlreadyStarted("there", "", "") })
 		box.setFault(nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if box.waiting() != 0 || len(temporal.got("collect/col_1")) != 1 {
 			t.Errorf("%d wait, got %q", box.waiting(), temporal.got("collect/col_1"))
 		}
@@ -237,7 +240,7 @@ func TestAnEndedWorkflowNeedsNoSignal(t *testing.T) {
 	during(t, open{}, func(box *outbox, temporal *server) {
 		temporal.setFault(func(string) error { return serviceerror.NewNotFound("workflow has ended") })
 		box.add("withdrawal", "signal", "wdr_1")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if box.waiting() != 0 {
 			t.Error("a signal to an ended workflow waits for ever")
 		}
@@ -257,7 +260,7 @@ func TestOneStuckMessageHoldsUpNobodyElse(t *testing.T) {
 		for i := range 1000 {
 			box.add("withdrawal", "start", fmt.Sprint("wdr_", i))
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if n := box.waiting(); n != 2 {
 			t.Errorf("%d messages wait, want the 2 stuck ones", n)
 		}
@@ -273,16 +276,16 @@ func TestALostLockStopsIt(t *testing.T) {
 		mu.Lock()
 		now = lost
 		mu.Unlock()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		box.add("collect", "start", "col_1")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if box.waiting() != 1 {
 			t.Error("worked without the lock")
 		}
 		mu.Lock()
 		now = nil
 		mu.Unlock()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if box.waiting() != 0 {
 			t.Error("did not take over again")
 		}
@@ -319,9 +322,11 @@ func TestOrderSurvivesFaults(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() { ended <- d.Run(ctx) }()
-			time.Sleep(10 * time.Minute)
+			pass(10 * time.Minute)
 			stop()
-			<-ended
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
 			for s := range begun {
 				got := temporal.got(fmt.Sprint("withdrawal/wdr_", s))
 				if len(got) == 0 || got[0] != fmt.Sprint("start Withdrawal wdr_", s) || slices.Contains(got[1:], got[0]) {

@@ -97,6 +97,6 @@ func (d *Dispatcher) options(ctx context.Context, row custodydb.OutboxRow, id st
 		return client.StartWorkflowOptions{}, fmt.Errorf("label %s: %w", id, err)
 	}
 	return client.StartWorkflowOptions{
-		ID: id, TaskQueue: d.cfg.Queue, TypedSearchAttributes: temporalx.Words(labels), EnableEagerStart: true,
+		ID: id, TaskQueue: d.cfg.Queue, TypedSearchAttributes: labels.Attributes(), EnableEagerStart: true,
 	}, nil
 }

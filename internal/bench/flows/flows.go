@@ -1,0 +1,213 @@
+// Package flowsbench measures how many deposits and withdrawals the whole platform
+// completes per second - node, watcher, outbox, Temporal, worker, signer, ledger,
+// PostgreSQL - and says what bounds them. It pays from the development chains'
+// outside world and reads the rows that the platform writes. It is never part of
+// production.
+package flowsbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/custody"
+	"strongroom/money"
+)
+
+// House is the platform as a customer uses it.
+type House interface {
+	DepositAddress(ctx context.Context, customer, asset string) (custody.DepositAddress, error)
+	CreateWithdrawal(ctx context.Context, r custody.WithdrawalRequest) (custody.Withdrawal, bool, error)
+}
+
+// Outside is the world that pays in and is paid out to.
+type Outside interface {
+	Pay(ctx context.Context, asset, to string, units money.Units) (txid string, err error)
+	Address(asset, label string) (string, error)
+}
+
+// Config says what to measure and on what; all fields but the counts are needed.
+type Config struct {
+	Pool    *pgxpool.Pool // the platform's database
+	House   House
+	Outside Outside
+	// Asset is what moves, and Amount how much of it each deposit brings. A
+	// withdrawal pays Payout; together with its fee it must be less.
+	Asset          string
+	Amount, Payout money.Units
+	// Count is how many deposits, and then withdrawals, are made; 200 where zero.
+	Count int
+	// Customers share them; 20 where zero.
+	Customers int
+	// Callers is how many of them are asked for at once; 32 where zero.
+	Callers int
+	// Patience bounds the wait for the last one; 3 minutes where zero.
+	Patience time.Duration
+	// Processes returns the process ids of the platform's servers, by name.
+	Processes func() map[string]int
+	Clock     func() time.Time
+	Progress  func(line string)
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Pool == nil || c.House == nil || c.Outside == nil || c.Asset == "" || c.Processes == nil || c.Clock == nil || c.Progress == nil {
+		return c, errors.New("flows benchmark: config is incomplete")
+	}
+	for _, d := range []struct {
+		value *int
+		usual int
+	}{{&c.Count, 200}, {&c.Customers, 20}, {&c.Callers, 32}} {
+		if *d.value <= 0 {
+			*d.value = d.usual
+		}
+	}
+	if c.Patience <= 0 {
+		c.Patience = 3 * time.Minute
+	}
+	return c, nil
+}
+
+// Run makes Count deposits and waits until all can be withdrawn, then makes Count
+// withdrawals and waits until all are booked.
+func Run(ctx context.Context, cfg Config) (Report, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return Report{}, err
+	}
+	b := &bench{Config: cfg, run: fmt.Sprintf("%x", cfg.Clock().UnixNano())}
+	var r Report
+	if r.Deposits, err = b.measure(ctx, "deposits", b.deposit, depositsDone); err != nil {
+		return r, fmt.Errorf("measure deposits: %w", err)
+	}
+	if r.Withdrawals, err = b.measure(ctx, "withdrawals", b.withdraw, withdrawalsDone); err != nil {
+		return r, fmt.Errorf("measure withdrawals: %w", err)
+	}
+	return r, nil
+}
+
+type bench struct {
+	Config
+
+	run string // tells this run's rows from others
+}
+
+// customer returns who the n-th movement belongs to. Custody does not ask who a
+// customer is.
+func (b *bench) customer(n int) string { return fmt.Sprintf("cus_bench%s_%d", b.run, n%b.Customers) }
+
+// deposit pays one deposit and returns its transaction.
+func (b *bench) deposit(ctx context.Context, n int) (string, error) {
+	to, err := b.House.DepositAddress(ctx, b.customer(n), b.Asset)
+	if err != nil {
+		return "", fmt.Errorf("ask deposit address: %w", err)
+	}
+	return b.Outside.Pay(ctx, b.Asset, to.Address, b.Amount)
+}
+
+// withdraw asks for one withdrawal and returns its id.
+func (b *bench) withdraw(ctx context.Context, n int) (string, error) {
+	to, err := b.Outside.Address(b.Asset, fmt.Sprintf("bench %s %d", b.run, n))
+	if err != nil {
+		return "", fmt.Errorf("make address: %w", err)
+	}
+	w, _, err := b.House.CreateWithdrawal(ctx, custody.WithdrawalRequest{
+		Customer: b.customer(n), IdempotencyKey: fmt.Sprintf("bench-%s-%d", b.run, n),
+		Asset: b.Asset, To: to, Amount: b.Payout,
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask withdrawal: %w", err)
+	}
+	return w.ID, nil
+}
+
+// The time of each movement is taken where it counts for a customer: from the block
+// that holds a deposit, or from the request for a withdrawal, to the row's end.
+const (
+	depositsDone = `SELECT count(*) FILTER (WHERE d.state = 'withdrawable'),
+		coalesce(min(d.seen_at), now()), coalesce(max(d.updated_at), now()),
+		coalesce(array_agg(extract(epoch FROM d.updated_at - d.seen_at)::float8) FILTER (WHERE d.state = 'withdrawable'), '{}')
+		FROM custody.deposit d WHERE d.txid = ANY($1)`
+	withdrawalsDone = `SELECT count(*) FILTER (WHERE w.state = 'posted'),
+		coalesce(min(w.created_at), now()), coalesce(max(w.updated_at), now()),
+		coalesce(array_agg(extract(epoch FROM w.updated_at - w.created_at)::float8) FILTER (WHERE w.state = 'posted'), '{}')
+		FROM custody.withdrawal w WHERE w.id = ANY($1)`
+)
+
+// errUnfinished reports movements that did not end in time.
+var errUnfinished = errors.New("not all are complete")
+
+// look is how often rows are counted; it costs the database next to nothing.
+const look = 250 * time.Millisecond
+
+// measure starts Count movements, waits for all, and says what it took.
+func (b *bench) measure(ctx context.Context, name string, begin func(context.Context, int) (string, error), done string) (Flow, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.Patience)
+	defer cancel()
+	before := usage(b.Processes())
+	begun := b.Clock()
+	subjects, err := b.begin(ctx, begin)
+	if err != nil {
+		return Flow{}, err
+	}
+	flow := Flow{Count: len(subjects), Asked: b.Clock().Sub(begun)}
+	b.Progress(fmt.Sprintf("asked for %d %s in %s", flow.Count, name, flow.Asked.Round(time.Millisecond)))
+	ticks := time.NewTicker(look)
+	defer ticks.Stop()
+	for {
+		var ended int
+		var first, last time.Time
+		var seconds []float64
+		if err := b.Pool.QueryRow(ctx, done, subjects).Scan(&ended, &first, &last, &seconds); err != nil {
+			return flow, fmt.Errorf("count %s: %w", name, err)
+		}
+		if ended == flow.Count {
+			flow.Took = last.Sub(first)
+			flow.P50, flow.P99 = percentiles(seconds)
+			flow.CPU = since(before, usage(b.Processes()))
+			flow.Watched = b.Clock().Sub(begun)
+			return flow, nil
+		}
+		select {
+		case <-ctx.Done():
+			return flow, fmt.Errorf("%d of %d %s: %w: %w", ended, flow.Count, name, errUnfinished, ctx.Err())
+		case <-ticks.C:
+		}
+	}
+}
+
+// begin starts Count movements, Callers at once.
+func (b *bench) begin(ctx context.Context, one func(context.Context, int) (string, error)) ([]string, error) {
+	var (
+		all      sync.WaitGroup
+		mu       sync.Mutex
+		subjects []string
+		errs     []error
+		next     int
+	)
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		next++
+		return next - 1, next <= b.Count && len(errs) == 0
+	}
+	for range b.Callers {
+		all.Go(func() {
+			for n, more := take(); more; n, more = take() {
+				subject, err := one(ctx, n)
+				mu.Lock()
+				if err != nil {
+					errs = append(errs, err)
+				} else {
+					subjects = append(subjects, subject)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return subjects, errors.Join(errs...)
+}
