@@ -81,7 +81,9 @@ func TestPortsAreRememberedAndMoveWhenTaken(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	taken := busy.Addr().(*net.TCPAddr).Port
 	s := Settings{Ports: map[string]int{portAPI: taken}}
-	moved, err := l.claimPorts(&s)
+	claims := devstack.NewClaims()
+	defer func() { check(t, claims.Release()) }()
+	moved, err := l.claimPorts(&s, claims)
 	check(t, err)
 	said := false
 	for _, m := range moved {

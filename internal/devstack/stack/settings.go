@@ -113,9 +113,9 @@ func assignPorts(s *Settings, free func(int) bool, find func() (int, error)) ([]
 
 const maxPortTries = 20
 
-// claimPorts assigns ports and remembers them.
-func (l Layout) claimPorts(s *Settings) ([]Moved, error) {
-	moved, err := assignPorts(s, devstack.PortFree, devstack.FreePort)
+// claimPorts assigns ports, claims them for this process and remembers them.
+func (l Layout) claimPorts(s *Settings, claims *devstack.Claims) ([]Moved, error) {
+	moved, err := assignPorts(s, claims.Take, devstack.FreePort)
 	if err != nil {
 		return nil, err
 	}

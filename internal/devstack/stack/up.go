@@ -62,6 +62,7 @@ type Stack struct {
 	cfg        Config
 	settings   Settings
 	lock       *os.File
+	claims     *devstack.Claims
 	logFile    *os.File
 	log        *slog.Logger // logs/up.log
 	supervisor *devstack.Supervisor
@@ -94,7 +95,7 @@ func Up(ctx context.Context, cfg Config) (*Stack, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Stack{cfg: cfg, endMines: func() {}}
+	s := &Stack{cfg: cfg, endMines: func() {}, claims: devstack.NewClaims()}
 	if err := cfg.Layout.create(); err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (s *Stack) prepare(context.Context) (string, error) {
 	if s.settings, err = l.ReadSettings(); err != nil {
 		return "", err
 	}
-	moved, err := l.claimPorts(&s.settings)
+	moved, err := l.claimPorts(&s.settings, s.claims)
 	if err != nil {
 		return "", err
 	}
@@ -218,7 +219,7 @@ func (s *Stack) Down() error {
 	if s.bitcoin != nil {
 		err = errors.Join(err, s.bitcoin.Log.Close())
 	}
-	return errors.Join(err, s.logFile.Close(), s.lock.Close())
+	return errors.Join(err, s.claims.Release(), s.logFile.Close(), s.lock.Close())
 }
 
 // notify tells people in one line, and the log in full.
