@@ -100,10 +100,10 @@ func (s *Store) PinChain(ctx context.Context, chain chainadapters.ChainID, is ch
 	return c, nil
 }
 
-// SetChainOK records that the chain may be used. A chain that waits for an
-// operator stays halted.
+// SetChainOK records that the chain may be used, and ends what an operator
+// allowed. A chain that waits for an operator stays halted.
 func (s *Store) SetChainOK(ctx context.Context, chain chainadapters.ChainID, head uint64) error {
-	_, err := s.pool.Exec(ctx, `UPDATE custody.chain SET status = 'ok', reason = '', head_height = $2, updated_at = $3
+	_, err := s.pool.Exec(ctx, `UPDATE custody.chain SET status = 'ok', reason = '', reorg_allowed = 0, head_height = $2, updated_at = $3
 		WHERE chain = $1 AND NOT needs_operator`, chain, head, s.now())
 	if err != nil {
 		return fmt.Errorf("mark chain %s usable: %w", chain, err)
@@ -117,7 +117,7 @@ func (s *Store) HaltChain(ctx context.Context, chain chainadapters.ChainID, reas
 	_, err := s.pool.Exec(ctx, `INSERT INTO custody.chain AS c (chain, status, reason, needs_operator, updated_at)
 		VALUES ($1, 'halted', $2, $3, $4)
 		ON CONFLICT (chain) DO UPDATE SET status = 'halted', reason = excluded.reason, needs_operator = excluded.needs_operator,
-			updated_at = excluded.updated_at WHERE NOT c.needs_operator`, chain, reason, operator, s.now())
+			updated_at = excluded.updated_at WHERE NOT c.needs_operator`, chain, clip(reason), operator, s.now())
 	if err != nil {
 		return fmt.Errorf("halt chain %s: %w", chain, err)
 	}

@@ -22,9 +22,42 @@ const maxHolders = 500
 // custody.ErrChainHalted, ledger.ErrStale where bookings kept overtaking the
 // count, or the node's.
 func (i *Intake) Attest(ctx context.Context, asset string) error {
-	turn := i.turn(asset)
-	turn.Lock()
-	defer turn.Unlock()
+	return i.attestSince(ctx, asset, i.counts(asset))
+}
+
+// counting is the counts of one asset in this process: one at a time.
+type counting struct {
+	turn sync.Mutex
+	mu   sync.Mutex
+	done uint64 // guarded by mu
+}
+
+// counts returns how many counts of an asset have succeeded so far.
+func (i *Intake) counts(asset string) uint64 {
+	c := i.counting(asset)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done
+}
+
+func (i *Intake) counting(asset string) *counting {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.count[asset] == nil {
+		i.count[asset] = &counting{}
+	}
+	return i.count[asset]
+}
+
+// attestSince counts, unless somebody else's count succeeded since the caller saw
+// that many: of all who wait, one counts for the others.
+func (i *Intake) attestSince(ctx context.Context, asset string, seen uint64) error {
+	c := i.counting(asset)
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if i.counts(asset) != seen {
+		return nil
+	}
 	err := i.cfg.Store.Counting(ctx, asset, func() error {
 		var err error
 		for range maxTries {
@@ -37,16 +70,10 @@ func (i *Intake) Attest(ctx context.Context, asset string) error {
 	if err != nil {
 		return fmt.Errorf("attest %s: %w", asset, err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done++
 	return nil
-}
-
-func (i *Intake) turn(asset string) *sync.Mutex {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.count[asset] == nil {
-		i.count[asset] = &sync.Mutex{}
-	}
-	return i.count[asset]
 }
 
 func (i *Intake) attestOnce(ctx context.Context, asset string) error {

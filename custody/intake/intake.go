@@ -42,8 +42,8 @@ type Config struct {
 // Intake advances deposits. It is safe for concurrent use, in several processes too.
 type Intake struct {
 	cfg   Config
-	count map[string]*sync.Mutex // asset code → one count at a time in this process
-	mu    sync.Mutex             // guards count
+	mu    sync.Mutex           // guards count
+	count map[string]*counting // by asset code
 }
 
 // New returns an Intake.
@@ -51,7 +51,7 @@ func New(cfg Config) (*Intake, error) {
 	if cfg.Store == nil || cfg.Ledger == nil || cfg.Assets == nil || cfg.Log == nil || len(cfg.Adapters) == 0 {
 		return nil, errors.New("intake: config is incomplete")
 	}
-	return &Intake{cfg: cfg, count: map[string]*sync.Mutex{}}, nil
+	return &Intake{cfg: cfg, count: map[string]*counting{}}, nil
 }
 
 // maxTries bounds how often one step is decided anew because something moved
@@ -179,14 +179,27 @@ func (i *Intake) credit(ctx context.Context, m custodydb.DepositMove) error {
 		b.leg("debt", holder, custody.DebtAccount(d.Customer, d.Asset), repaid)
 		b.leg("maturing", holder, custody.MaturingAccount(d.Customer, d.Asset), matures)
 	}
-	err = i.post(ctx, b, m)
-	if errors.Is(err, ledger.ErrUnattested) || errors.Is(err, custodydb.ErrAttestation) {
-		if err := i.Attest(ctx, d.Asset); err != nil {
+	return i.postAttested(ctx, b, m)
+}
+
+// maxCounts bounds how often the chain is counted anew for one credit: a count
+// that was under way when the deposit arrived may have missed it.
+const maxCounts = 2
+
+// postAttested books a credit, counting the chain where the last count does not
+// cover it.
+func (i *Intake) postAttested(ctx context.Context, b *booking, m custodydb.DepositMove) error {
+	for counts := 0; ; counts++ {
+		seen := i.counts(m.Row.Asset)
+		err := i.post(ctx, b, m)
+		uncovered := errors.Is(err, ledger.ErrUnattested) || errors.Is(err, custodydb.ErrAttestation)
+		if !uncovered || counts == maxCounts {
 			return err
 		}
-		return i.post(ctx, b, m)
+		if err := i.attestSince(ctx, m.Row.Asset, seen); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // mature makes a credited deposit withdrawable. Debt that arose meanwhile is

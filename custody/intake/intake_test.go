@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"strongroom/chainadapters"
@@ -213,4 +214,49 @@ func mine(tb testing.TB, k *custodytest.Kit, chain chainadapters.ChainID, n int)
 	if err := k.Chains[chain].Mine(n); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// TestManyDepositsShareACount: thirty deposits of one block are credited at once
+// on few counts, and all are.
+func TestManyDepositsShareACount(t *testing.T) {
+	k := custodytest.New(t)
+	const many = 30
+	to := k.Address(t, customer, custodytest.BTC)
+	for range many {
+		k.Pay(t, custodytest.BTC, to, 5_000)
+	}
+	book := &counted{Ledger: k.Ledger}
+	k.Over(t, book)
+	mine(t, k, custodytest.Coins, custodytest.WithdrawDepth)
+	k.Look(t, custodytest.Coins)
+	page, _, err := k.Store.Deposits(context.Background(), customer, "", many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, d := range page {
+		all.Go(func() {
+			if _, err := k.Intake.Advance(context.Background(), d.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := k.Available(t, custody.FundingAccount(customer, custodytest.BTC)); got != money.FromUint64(many*5_000) {
+		t.Fatalf("funding %s", got)
+	}
+	if n := book.attested.Load(); n == 0 || n > 3 {
+		t.Errorf("%d counts for %d deposits of one block", n, many)
+	}
+}
+
+// counted counts attestations.
+type counted struct {
+	*ledger.Ledger
+	attested atomic.Int64
+}
+
+func (c *counted) Attest(ctx context.Context, a ledger.Attestation) error {
+	c.attested.Add(1)
+	return c.Ledger.Attest(ctx, a)
 }

@@ -158,6 +158,19 @@ func TestBadNodesHaltAndRecover(t *testing.T) {
 	want(t, k, custodytest.BTC, 5_000+6*2_000, 0, "after all faults")
 }
 
+// TestOtherChainsGoOn: one chain's node is down, deposits on the other are credited.
+func TestOtherChainsGoOn(t *testing.T) {
+	k := custodytest.New(t)
+	k.Nodes[custodytest.Coins].Break(fakechain.Down)
+	k.Look(t, custodytest.Coins)
+	if status := chain(t, k); status.Status != custodydb.ChainHalted || status.Started() {
+		t.Fatalf("%+v", status)
+	}
+	k.Pay(t, custodytest.ETH, k.Address(t, "cus_a", custodytest.ETH), 5_000)
+	k.Mine(t, custodytest.Accounts, custodytest.WithdrawDepth)
+	want(t, k, custodytest.ETH, 5_000, 0, "while the other chain is down")
+}
+
 func TestHaltedChainCreditsNothing(t *testing.T) {
 	k := custodytest.New(t)
 	ctx := context.Background()
