@@ -45,49 +45,49 @@ func TestDisorderEndsInOrder(t *testing.T) {
 	}
 }
 
-func (h *house) disturb(t testing.TB, rng *rand.Rand) {
-	t.Helper()
+func (h *house) disturb(tb testing.TB, rng *rand.Rand) {
+	tb.Helper()
 	chain := pick(rng, custodytest.Coins, custodytest.Accounts)
 	asset := pick(rng, custodytest.BTC, custodytest.ETH, custodytest.TUSD)
 	customer := pick(rng, "cus_a", "cus_b", "cus_c")
 	switch rng.IntN(14) {
 	case 0, 1, 2:
-		h.Pay(t, asset, h.Address(t, customer, asset), amount(rng, asset))
+		h.Pay(tb, asset, h.Address(tb, customer, asset), amount(rng, asset))
 	case 3, 4, 5:
 		for range 1 + rng.IntN(custodytest.CreditDepth) {
-			h.mine(t, chain)
-			h.look(t, rng, chain)
-			h.Deliver(t)
+			h.mine(tb, chain)
+			h.look(tb, rng, chain)
+			h.Deliver(tb)
 		}
 	case 6:
 		if err := h.Chains[chain].Reorg(1 + rng.IntN(custodytest.MaxReorg)); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	case 7:
-		h.look(t, rng, chain)
+		h.look(tb, rng, chain)
 	case 8:
-		h.Deliver(t)
+		h.Deliver(tb)
 	case 9:
 		// A chain that was reorganised since the last look is refused by the node.
 		if err := h.collector.Round(context.Background()); err != nil && !errors.Is(err, chainadapters.ErrIncomplete) {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	case 10:
-		h.withdraw(t, customer, asset, amount(rng, asset)/2+custodytest.Dust)
+		h.withdraw(tb, customer, asset, amount(rng, asset)/2+custodytest.Dust)
 	case 11, 12:
-		h.drive(t)
+		h.drive(tb)
 	case 13:
 		if rng.IntN(6) == 0 {
-			h.Restart(t)
-			h.wire(t)
+			h.Restart(tb)
+			h.wire(tb)
 		}
 	}
 }
 
-func (h *house) mine(t testing.TB, chain chainadapters.ChainID) {
-	t.Helper()
+func (h *house) mine(tb testing.TB, chain chainadapters.ChainID) {
+	tb.Helper()
 	if err := h.Chains[chain].Mine(1); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -102,8 +102,8 @@ func amount(rng *rand.Rand, asset string) uint64 {
 }
 
 // look lets two watchers race, sometimes through a bad node.
-func (h *house) look(t testing.TB, rng *rand.Rand, chain chainadapters.ChainID) {
-	t.Helper()
+func (h *house) look(tb testing.TB, rng *rand.Rand, chain chainadapters.ChainID) {
+	tb.Helper()
 	if rng.IntN(5) == 0 {
 		h.Nodes[chain].Break(pick(rng, fakechain.Down, fakechain.Timeout, fakechain.NullBlock, fakechain.PartialBlock,
 			fakechain.Lagging, fakechain.Foreign))
@@ -111,12 +111,12 @@ func (h *house) look(t testing.TB, rng *rand.Rand, chain chainadapters.ChainID) 
 	}
 	var both sync.WaitGroup
 	for range 2 {
-		w := h.Watcher(t, chain)
+		w := h.Watcher(tb, chain)
 		both.Go(func() {
 			for more := true; more; {
 				var err error
 				if more, err = w.Look(context.Background()); err != nil {
-					t.Error(err)
+					tb.Error(err)
 					return
 				}
 			}
@@ -126,22 +126,22 @@ func (h *house) look(t testing.TB, rng *rand.Rand, chain chainadapters.ChainID) 
 }
 
 // calm mines and works until nothing moves any more.
-func (h *house) calm(t testing.TB) {
-	t.Helper()
+func (h *house) calm(tb testing.TB) {
+	tb.Helper()
 	const rounds = 60
 	quiet := 0
 	for range rounds {
 		for chain := range h.Chains {
-			h.mine(t, chain)
-			h.Look(t, chain)
+			h.mine(tb, chain)
+			h.Look(tb, chain)
 		}
-		for deposit, err := range h.Deliver(t) {
-			t.Fatalf("deposit %s: %v", deposit, err)
+		for deposit, err := range h.Deliver(tb) {
+			tb.Fatalf("deposit %s: %v", deposit, err)
 		}
 		if err := h.Intake.RepayDebts(context.Background()); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		if h.drive(t) > 0 {
+		if h.drive(tb) > 0 {
 			quiet = 0
 		} else if quiet++; quiet > custodytest.FinalDepth {
 			return
@@ -151,12 +151,12 @@ func (h *house) calm(t testing.TB) {
 	_ = h.Pool.QueryRow(context.Background(), `SELECT string_agg(id || ' ' || state || ' ' || reason, '; ') FROM (
 		SELECT id, state, reason FROM custody.withdrawal UNION ALL SELECT id, state, reason FROM custody.house_intent) i
 		WHERE state NOT IN ('posted', 'cancelled', 'reverted')`).Scan(&stuck)
-	t.Fatalf("does not calm down: %s", stuck)
+	tb.Fatalf("does not calm down: %s", stuck)
 }
 
 // rescan reads the whole chain anew and compares it with the rows.
-func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
-	t.Helper()
+func (h *house) rescan(tb testing.TB, chain chainadapters.ChainID) {
+	tb.Helper()
 	ctx := context.Background()
 	type key struct {
 		txid string
@@ -165,7 +165,7 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 	want := map[key]money.Units{}
 	houses, err := h.Store.HouseAddresses(ctx, chain)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ours := map[string]bool{}
 	for _, a := range houses {
@@ -173,20 +173,20 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 	}
 	head, err := h.Nodes[chain].Head(ctx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for height := uint64(0); height <= head.Height; height++ {
 		header, err := h.Nodes[chain].HeaderAt(ctx, height)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		block, err := h.Nodes[chain].Block(ctx, header.Ref, []string{h.Chains[chain].Token()})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		own, err := h.Store.OwnTxs(ctx, chain, block.TxIDs)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for _, m := range block.Movements {
 			if ours[m.To] && !slices.Contains(own, m.TxID) {
@@ -196,7 +196,7 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 	}
 	rows, err := h.Pool.Query(ctx, `SELECT txid, idx, amount, canonical, state, customer FROM custody.deposit WHERE chain = $1`, chain)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for rows.Next() {
 		var k key
@@ -205,7 +205,7 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 		var state custody.DepositState
 		var customer string
 		if err := rows.Scan(&k.txid, &k.idx, &units, &canonical, &state, &customer); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		on, found := want[k]
 		end := custody.DepositWithdrawable
@@ -214,38 +214,38 @@ func (h *house) rescan(t testing.TB, chain chainadapters.ChainID) {
 		}
 		switch {
 		case found != canonical || (found && on != units):
-			t.Errorf("deposit %+v of %s: on chain %v with %s, row says %v", k, units, found, on, canonical)
+			tb.Errorf("deposit %+v of %s: on chain %v with %s, row says %v", k, units, found, on, canonical)
 		case found && state != end:
-			t.Errorf("deposit %+v is %s, want %s", k, state, end)
+			tb.Errorf("deposit %+v is %s, want %s", k, state, end)
 		case !found && state.Booked():
-			t.Errorf("deposit %+v is gone and %s", k, state)
+			tb.Errorf("deposit %+v is gone and %s", k, state)
 		}
 		delete(want, k)
 	}
 	for k := range want {
-		t.Errorf("deposit %+v has no row", k)
+		tb.Errorf("deposit %+v has no row", k)
 	}
 }
 
 // count holds each customer's balances against what the chain gave and took.
-func (h *house) count(t testing.TB) {
-	t.Helper()
+func (h *house) count(tb testing.TB) {
+	tb.Helper()
 	var checked, credited, taken, posted int
 	for _, customer := range []string{"cus_a", "cus_b", "cus_c"} {
 		for _, info := range h.Assets {
-			h.Address(t, customer, info.Code)
+			h.Address(tb, customer, info.Code)
 			var in, out money.Units
 			err := h.Pool.QueryRow(context.Background(), `SELECT
 				(SELECT coalesce(sum(amount), 0) FROM custody.deposit WHERE customer = $1 AND asset = $2 AND canonical AND state <> 'dust_held')::numeric(78,0),
 				(SELECT coalesce(sum(amount + fee), 0) FROM custody.withdrawal WHERE customer = $1 AND asset = $2 AND state = 'posted')::numeric(78,0)`,
 				customer, info.Code).Scan(&in, &out)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
-			has, _ := money.Sum(h.Available(t, custody.FundingAccount(customer, info.Code)), h.Available(t, custody.MaturingAccount(customer, info.Code)), out)
-			owes, _ := money.Sum(in, h.Available(t, custody.DebtAccount(customer, info.Code)))
+			has, _ := money.Sum(h.Available(tb, custody.FundingAccount(customer, info.Code)), h.Available(tb, custody.MaturingAccount(customer, info.Code)), out)
+			owes, _ := money.Sum(in, h.Available(tb, custody.DebtAccount(customer, info.Code)))
 			if has != owes {
-				t.Errorf("%s %s: has and had %s, was given and owes %s", customer, info.Code, has, owes)
+				tb.Errorf("%s %s: has and had %s, was given and owes %s", customer, info.Code, has, owes)
 			}
 			checked++
 		}
@@ -254,7 +254,7 @@ func (h *house) count(t testing.TB) {
 		(SELECT count(*) FROM ledger.transaction WHERE id LIKE 'dep/%/takeback/%'), (SELECT count(*) FROM ledger.transaction WHERE id LIKE '%/post')`).
 		Scan(&credited, &taken, &posted)
 	if err != nil || credited == 0 {
-		t.Fatalf("nothing was credited: %v", err)
+		tb.Fatalf("nothing was credited: %v", err)
 	}
-	t.Logf("%d balances; %d deposits withdrawable, %d take-backs, %d payments and collections posted", checked, credited, taken, posted)
+	tb.Logf("%d balances; %d deposits withdrawable, %d take-backs, %d payments and collections posted", checked, credited, taken, posted)
 }

@@ -213,11 +213,11 @@ func TestLimitIsRecomputed(t *testing.T) {
 	}
 }
 
-func (h *house) exec(t testing.TB, sql string) {
-	t.Helper()
+func (h *house) exec(tb testing.TB, sql string) {
+	tb.Helper()
 	tag, err := h.Pool.Exec(context.Background(), sql)
 	if err != nil || tag.RowsAffected() == 0 {
-		t.Fatalf("%s: %d rows, %v", sql, tag.RowsAffected(), err)
+		tb.Fatalf("%s: %d rows, %v", sql, tag.RowsAffected(), err)
 	}
 }
 

@@ -35,50 +35,50 @@ type house struct {
 	outside   map[chainadapters.ChainID]string // a stranger's address
 }
 
-func newHouse(t testing.TB) *house {
-	t.Helper()
-	h := &house{Kit: custodytest.New(t), outside: map[chainadapters.ChainID]string{}}
+func newHouse(tb testing.TB) *house {
+	tb.Helper()
+	h := &house{Kit: custodytest.New(tb), outside: map[chainadapters.ChainID]string{}}
 	for name := range h.Chains {
 		address, err := h.Nodes[name].DeriveAddress(fakechain.PublicKey("stranger"), 0, 0)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		h.outside[name] = address
 	}
-	h.wire(t)
+	h.wire(tb)
 	return h
 }
 
-func (h *house) wire(t testing.TB) {
-	t.Helper()
+func (h *house) wire(tb testing.TB) {
+	tb.Helper()
 	var err error
 	h.desk, err = desk.New(desk.Config{
 		Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Signer: fakeSigner{}, Log: h.Log,
 		Clock: time.Now, //nolint:forbidigo // nothing gets stuck here
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.collector, err = collector.New(collector.Config{Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Log: h.Log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // fund gives the hot wallet of every asset plenty, and waits until it is booked.
-func (h *house) fund(t testing.TB) {
-	t.Helper()
+func (h *house) fund(tb testing.TB) {
+	tb.Helper()
 	for _, info := range h.Assets {
 		hot, err := h.Store.HotAddress(context.Background(), info.Chain)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for range 4 {
-			h.Pay(t, info.Code, hot.Address, plenty(info.Code))
+			h.Pay(tb, info.Code, hot.Address, plenty(info.Code))
 		}
 	}
 	for chain := range h.Chains {
-		h.Mine(t, chain, custodytest.FinalDepth+1)
+		h.Mine(tb, chain, custodytest.FinalDepth+1)
 	}
 }
 
@@ -92,18 +92,18 @@ func plenty(asset string) uint64 {
 
 // drive takes every step once for every intent that has not ended. Steps that
 // cannot be taken now are no failure; it reports how many intents are open.
-func (h *house) drive(t testing.TB) (open int) {
-	t.Helper()
+func (h *house) drive(tb testing.TB) (open int) {
+	tb.Helper()
 	rows, err := h.Pool.Query(context.Background(), `SELECT id FROM custody.withdrawal WHERE state NOT IN ('posted', 'rejected', 'cancelled', 'expired', 'blocked', 'reverted')
 		UNION ALL SELECT id FROM custody.house_intent WHERE state NOT IN ('posted', 'cancelled', 'reverted') ORDER BY id`)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var ids []string
 	for rows.Next() {
 		var intent string
 		if err := rows.Scan(&intent); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		ids = append(ids, intent)
 	}
@@ -125,8 +125,8 @@ func (h *house) drive(t testing.TB) (open int) {
 }
 
 // withdraw asks for a payment to the stranger; refusals are part of the game.
-func (h *house) withdraw(t testing.TB, customer, asset string, amount uint64) {
-	t.Helper()
+func (h *house) withdraw(tb testing.TB, customer, asset string, amount uint64) {
+	tb.Helper()
 	info, _ := h.Assets.AssetByCode(asset)
 	key := id.New("key")
 	_, _, err := h.Store.CreateWithdrawal(context.Background(), custody.WithdrawalRequest{
@@ -134,16 +134,16 @@ func (h *house) withdraw(t testing.TB, customer, asset string, amount uint64) {
 		To: h.outside[info.Chain], Amount: money.FromUint64(amount),
 	})
 	if err != nil && !errors.Is(err, custody.ErrInsufficient) && !errors.Is(err, custody.ErrFrozen) {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // violations runs the check without any grace.
-func (h *house) violations(t testing.TB) []check.Violation {
-	t.Helper()
+func (h *house) violations(tb testing.TB) []check.Violation {
+	tb.Helper()
 	found, err := check.Run(context.Background(), check.Config{Pool: h.Pool, Adapters: h.Adapters, Assets: h.Assets})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return found
 }

@@ -22,20 +22,20 @@ type hand struct {
 	at chainadapters.Ref
 }
 
-func newHand(t testing.TB) *hand {
-	t.Helper()
-	h := &hand{Kit: custodytest.New(t)}
+func newHand(tb testing.TB) *hand {
+	tb.Helper()
+	h := &hand{Kit: custodytest.New(tb)}
 	if _, err := h.Store.PinChain(context.Background(), custodytest.Accounts, h.Chains[custodytest.Accounts].Identity()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	h.usable(t)
+	h.usable(tb)
 	return h
 }
 
-func (h *hand) usable(t testing.TB) {
-	t.Helper()
+func (h *hand) usable(tb testing.TB) {
+	tb.Helper()
 	if err := h.Store.SetChainOK(context.Background(), custodytest.Accounts, 0); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -53,8 +53,8 @@ func (h *hand) block(branch string, movements ...chainadapters.Movement) chainad
 	return b
 }
 
-func (h *hand) take(t testing.TB, b chainadapters.Block) error {
-	t.Helper()
+func (h *hand) take(tb testing.TB, b chainadapters.Block) error {
+	tb.Helper()
 	err := h.Store.TakeBlock(context.Background(), custodydb.TakenBlock{Chain: custodytest.Accounts, Prev: h.at, Block: b})
 	if err == nil {
 		h.at = b.Ref
@@ -62,32 +62,32 @@ func (h *hand) take(t testing.TB, b chainadapters.Block) error {
 	return err
 }
 
-func (h *hand) rewind(t testing.TB, to chainadapters.Ref) {
-	t.Helper()
+func (h *hand) rewind(tb testing.TB, to chainadapters.Ref) {
+	tb.Helper()
 	if err := h.Store.Rewind(context.Background(), custodytest.Accounts, h.at, to); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.at = to
 }
 
-func (h *hand) must(t testing.TB, err error) {
-	t.Helper()
+func (h *hand) must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // attest hands in a count that the fake chain does not bear out: these
 // tests make blocks by hand, so the count is made by hand too.
-func (h *hand) attest(t testing.TB, amount uint64) {
-	t.Helper()
+func (h *hand) attest(tb testing.TB, amount uint64) {
+	tb.Helper()
 	ctx := context.Background()
 	position, err := h.Ledger.Position(ctx, custodytest.ETH)
-	h.must(t, err)
-	h.must(t, h.Ledger.Attest(ctx, ledger.Attestation{
+	h.must(tb, err)
+	h.must(tb, h.Ledger.Attest(ctx, ledger.Attestation{
 		Asset: custodytest.ETH, Source: "chain/accounts", Amount: money.FromUint64(amount), Evidence: h.at.Hash, Outflows: position.Outflows,
 	}))
-	h.must(t, h.Store.SetAttested(ctx, custodytest.Accounts, custodytest.ETH, h.at))
+	h.must(tb, h.Store.SetAttested(ctx, custodytest.Accounts, custodytest.ETH, h.at))
 }
 
 // TestSameTransactionOtherContent: on another branch the transaction pays less.
