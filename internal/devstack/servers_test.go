@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -220,5 +221,24 @@ func TestProcessThatIgnoresTheSignalIsKilled(t *testing.T) {
 	}
 	if p.Err() == nil {
 		t.Fatal("a killed process must say so")
+	}
+}
+
+func TestPassable(t *testing.T) {
+	t.Parallel()
+	base := openDir(t)
+	deep := filepath.Join(base, "a", "b")
+	if err := os.MkdirAll(deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stranger := &syscall.Credential{Uid: 54321, Gid: 54321}
+	if !Passable(deep, stranger) || !Passable(filepath.Join(deep, "not", "yet"), stranger) {
+		t.Fatal("open folders are not passable")
+	}
+	if err := os.Chmod(filepath.Join(base, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if Passable(deep, stranger) {
+		t.Fatal("a closed folder is passable")
 	}
 }

@@ -158,23 +158,6 @@ func TestOrphansAreEnded(t *testing.T) {
 	}
 }
 
-func TestPassable(t *testing.T) {
-	t.Parallel()
-	base, err := os.MkdirTemp("", "passable-*") //nolint:usetesting // t.TempDir has parents that only we can enter
-	check(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	deep := filepath.Join(base, "a", "b")
-	check(t, os.MkdirAll(deep, 0o755), os.Chmod(base, 0o755))
-	stranger := &syscall.Credential{Uid: 54321, Gid: 54321}
-	if !passable(deep, stranger) || !passable(filepath.Join(deep, "not", "yet"), stranger) {
-		t.Fatal("open folders are not passable")
-	}
-	check(t, os.Chmod(filepath.Join(base, "a"), 0o700))
-	if passable(deep, stranger) {
-		t.Fatal("a closed folder is passable")
-	}
-}
-
 func TestDevelopmentFilesAreValid(t *testing.T) {
 	t.Parallel()
 	l := newLayout(t)

@@ -48,7 +48,7 @@ func (s *Stack) run(ctx context.Context, service devstack.Service) error {
 }
 
 func (s *Stack) postgresConfig() (devstack.PostgresConfig, error) {
-	bin, err := serverBin(s.cfg.Root)
+	bin, err := devstack.PostgresBinDir(s.cfg.Root)
 	if err != nil {
 		return devstack.PostgresConfig{}, err
 	}
