@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"strongroom/assets"
+	"strongroom/chainadapters"
+	"strongroom/custody/custodydb"
+	"strongroom/internal/pg"
+	"strongroom/ledger"
+)
+
+// chainsCommand is the operator's view of the chains.
+type chainsCommand struct {
+	List  listChainsCommand `cmd:"" help:"Show how far each chain is followed, and why one is halted."`
+	Clear clearChainCommand `cmd:"" help:"Let a chain go on that waits for a person."`
+}
+
+// chainFlags say which platform is meant.
+type chainFlags struct {
+	stateFlag
+
+	Database string `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
+	Chains   string `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
+}
+
+// with opens custody's store for one piece of work.
+func (f chainFlags) with(e *env, work func(*custodydb.Store) error) (err error) {
+	pool, err := pg.Open(e.ctx, f.Database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	book, err := ledger.New(ledger.Config{Pool: pool, Clock: e.clock})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), closeTimeout)
+		defer cancel()
+		err = errors.Join(err, book.Close(ctx))
+	}()
+	registry, err := assets.New(assets.Config{Pool: pool, Clock: e.clock})
+	if err != nil {
+		return err
+	}
+	view, err := newAssetView(e.ctx, registry, e.log)
+	if err != nil {
+		return err
+	}
+	chains, err := readChains(f.Chains)
+	if err != nil {
+		return err
+	}
+	adapters, err := openAdapters(chains)
+	if err != nil {
+		return err
+	}
+	store, err := custodydb.New(custodydb.Config{
+		Pool: pool, Ledger: book, Assets: view, Adapters: adapters, Environment: "operator", Clock: e.clock,
+	})
+	if err != nil {
+		return err
+	}
+	return work(store)
+}
+
+type listChainsCommand struct{ chainFlags }
+
+// Run prints one line per chain.
+func (c *listChainsCommand) Run(e *env) error {
+	return c.with(e, func(store *custodydb.Store) error {
+		list, err := store.Chains(e.ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "CHAIN\tSTATUS\tTAKEN IN\tNODE'S HEAD\tREASON")
+		for _, s := range list {
+			status := s.Status
+			if s.Operator {
+				status += " (needs a person)"
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", s.Chain, status, s.Cursor.Height, s.HeadHeight, s.Reason)
+		}
+		if err := w.Flush(); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+		return nil
+	})
+}
+
+type clearChainCommand struct {
+	chainFlags
+
+	Chain string `arg:"" help:"Name of the chain, such as bitcoin-regtest."`
+	Depth uint64 `arg:"" optional:"" help:"How deep a reorganisation is accepted, once; 0 for the usual policy."`
+}
+
+// Run clears the halt; the watcher judges the node again before the chain is used.
+func (c *clearChainCommand) Run(e *env) error {
+	return c.with(e, func(store *custodydb.Store) error {
+		if err := store.ClearHalt(e.ctx, chainadapters.ChainID(c.Chain), c.Depth); err != nil {
+			return err
+		}
+		e.printf("%s is cleared; the watcher judges its node again\n", c.Chain)
+		return nil
+	})
+}
