@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 
 	"strongroom/api/client"
@@ -54,7 +55,8 @@ func (c *withdrawCommand) Run(e *env) error {
 	if c.IdempotencyKey == "" {
 		c.IdempotencyKey = id.New("cli")
 	}
-	e.printf("idempotency key %s\n", c.IdempotencyKey)
+	// Standard output holds the answer alone, so that it can be piped on.
+	_, _ = fmt.Fprintf(e.err, "idempotency key %s\n", c.IdempotencyKey)
 	return c.ask(e, customerFile(c.Dir), http.MethodPost, "/v1/withdrawals",
 		map[string]string{"asset": c.Asset, "amount": c.Amount, "to": c.To}, client.IdempotencyKey(c.IdempotencyKey))
 }

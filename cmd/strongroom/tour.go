@@ -30,7 +30,12 @@ const (
 
 // playTour plays the tour on a running stack, given the environment of its
 // processes.
-func playTour(e *env, vars map[string]string) error {
+func playTour(whole *env, vars map[string]string) error {
+	ctx, end := context.WithCancel(whole.ctx)
+	defer end() // what refreshes itself in the background ends with the tour
+	part := *whole
+	part.ctx = ctx
+	e := &part
 	if _, _, err := bootstrap(e, vars["STRONGROOM_DATABASE_URL"], sealFile("", vars["STRONGROOM_STATE_DIR"]), vars["STRONGROOM_STATE_DIR"]); err != nil {
 		return err
 	}
