@@ -37,6 +37,7 @@ type cli struct {
 	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`
 	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`
 
+	Bench     benchCommand     `cmd:"" help:"Measure the ledger, and deposits and withdrawals through the whole platform."`
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`

@@ -43,6 +43,7 @@ type workerCommand struct {
 	MaxHeadAge  time.Duration     `help:"A node whose newest block is older counts as lagging; 0 for any age." env:"STRONGROOM_MAX_HEAD_AGE" default:"0s"`
 	Poll        time.Duration     `help:"Time between two looks at a chain that did not move." env:"STRONGROOM_CHAIN_POLL" default:"500ms"`
 	Collect     time.Duration     `name:"collect-every" help:"Time between two rounds of planning collections." env:"STRONGROOM_COLLECT_EVERY" default:"10s"`
+	Outstanding int               `help:"How many transactions of one key may be on their way." env:"STRONGROOM_OUTSTANDING" default:"16"`
 	StuckAfter  time.Duration     `help:"A transaction that waits in the pool for longer counts as stuck." env:"STRONGROOM_STUCK_AFTER" default:"30m"`
 }
 
@@ -175,7 +176,7 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 		return nil, err
 	}
 	h.desk, err = desk.New(desk.Config{
-		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter,
+		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
 	})
 	if err != nil {
 		return nil, err

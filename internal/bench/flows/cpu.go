@@ -13,24 +13,41 @@ import (
 // that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// usage returns the processor time that each service has used: its process and all
-// below it. PostgreSQL's sessions are told apart by the database they serve.
+// usage returns the processor time that each service has used: its process and
+// those below it that are no service themselves. PostgreSQL's sessions are told
+// apart by the database they serve.
 func usage(services map[string]int) map[string]time.Duration {
+	names := make(map[int]string, len(services))
+	for name, pid := range services {
+		names[pid] = name
+	}
 	processes := scan()
 	out := map[string]time.Duration{}
-	for name, pid := range services {
-		for at, p := range processes {
-			if !p.below(pid, processes) {
-				continue
-			}
-			key := name
-			if at != pid && name == "postgres" {
-				key = "postgres: " + p.session()
-			}
-			out[key] += p.used
+	for pid, p := range processes {
+		name := owner(pid, processes, names)
+		if name == "" {
+			continue
 		}
+		if name == "postgres" && names[pid] == "" {
+			name += ": " + p.session()
+		}
+		out[name] += p.used
 	}
 	return out
+}
+
+// maxDepth bounds the way up to a service.
+const maxDepth = 16
+
+// owner returns the service that a process is, or is nearest below; "" for none.
+func owner(pid int, all map[int]process, names map[int]string) string {
+	for range maxDepth {
+		if name := names[pid]; name != "" || pid <= 1 {
+			return name
+		}
+		pid = all[pid].parent
+	}
+	return ""
 }
 
 // since returns what was used between two readings. A session that ended in
@@ -50,20 +67,6 @@ type process struct {
 	parent int
 	used   time.Duration
 	title  string
-}
-
-// below reports whether p is the process pid or descends from it.
-func (p process) below(pid int, all map[int]process) bool {
-	if self, ok := all[pid]; ok && self == p {
-		return true
-	}
-	for depth := 0; p.parent > 1 && depth < 16; depth++ {
-		if p.parent == pid {
-			return true
-		}
-		p = all[p.parent]
-	}
-	return false
 }
 
 // session names what a PostgreSQL process does: the database of a session, or the
@@ -126,4 +129,36 @@ func parseStat(text []byte) (process, bool) {
 		values[i] = n
 	}
 	return process{parent: values[0], used: time.Duration(values[1]+values[2]) * clockTick}, true
+}
+
+// machine returns how long all processors together were busy and idle since the
+// system started: the first line of proc_stat(5).
+func machine() (busy, idle time.Duration) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	for i, field := range strings.Fields(string(line)) {
+		n, err := strconv.Atoi(field)
+		if err != nil || i > 8 { // the name; what guests used is in there twice
+			continue
+		}
+		if i == 4 || i == 5 { // idle, and waiting for the disk
+			idle += time.Duration(n) * clockTick
+		} else {
+			busy += time.Duration(n) * clockTick
+		}
+	}
+	return busy, idle
+}
+
+// share returns the busy part of the time between two readings.
+func share(busyBefore, idleBefore time.Duration) float64 {
+	busy, idle := machine()
+	busy, idle = busy-busyBefore, idle-idleBefore
+	if busy+idle <= 0 {
+		return 0
+	}
+	return busy.Seconds() / (busy + idle).Seconds()
 }

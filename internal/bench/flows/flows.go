@@ -148,6 +148,7 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 	ctx, cancel := context.WithTimeout(ctx, b.Patience)
 	defer cancel()
 	before := usage(b.Processes())
+	busy, idle := machine()
 	begun := b.Clock()
 	subjects, err := b.begin(ctx, begin)
 	if err != nil {
@@ -167,6 +168,7 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 		if ended == flow.Count {
 			flow.Took = last.Sub(first)
 			flow.P50, flow.P99 = percentiles(seconds)
+			flow.Machine = share(busy, idle)
 			flow.CPU = since(before, usage(b.Processes()))
 			flow.Watched = b.Clock().Sub(begun)
 			return flow, nil

@@ -33,6 +33,13 @@ func TestProcessorTimeIsRead(t *testing.T) {
 			t.Errorf("%q passes", bad)
 		}
 	}
+	all := map[int]process{1: {}, 10: {parent: 1}, 11: {parent: 10}, 12: {parent: 11}, 99: {parent: 1}}
+	names := map[int]string{10: "bench", 11: "postgres"}
+	for pid, want := range map[int]string{10: "bench", 11: "postgres", 12: "postgres", 99: "", 1: ""} {
+		if got := owner(pid, all, names); got != want {
+			t.Errorf("process %d belongs to %q, want %q", pid, got, want)
+		}
+	}
 	before := usage(map[string]int{"self": os.Getpid()})
 	sum := sha256.Sum256(nil)
 	for range 1_000_000 { // a tenth of a second of work, and the clock ticks in hundredths
@@ -44,6 +51,9 @@ func TestProcessorTimeIsRead(t *testing.T) {
 	if s := (process{title: "postgres: strongroom temporal 127.0.0.1(51234) idle"}).session(); s != "temporal" {
 		t.Errorf("session %q", s)
 	}
+	if busy, idle := machine(); busy <= 0 || busy+idle < time.Second || share(0, 0) <= 0 || share(0, 0) > 1 {
+		t.Errorf("the machine was busy for %s and idle for %s", busy, idle)
+	}
 	if s := (process{title: "postgres: walwriter "}).session(); s != "server" {
 		t.Errorf("session %q", s)
 	}
@@ -52,8 +62,10 @@ func TestProcessorTimeIsRead(t *testing.T) {
 func TestReportSaysWhatBounds(t *testing.T) {
 	busy := Flow{Count: 10, Took: time.Second, Watched: time.Second, CPU: map[string]time.Duration{"temporal": time.Hour, "worker": time.Second}}
 	idle := Flow{Count: 10, Took: time.Second, Watched: time.Hour, CPU: map[string]time.Duration{"worker": time.Second}}
-	text := Report{Deposits: busy, Withdrawals: idle}.String()
-	for _, want := range []string{"10.0/s", "most of it temporal", "waiting, not work"} {
+	crowded := idle
+	crowded.Machine = 0.99
+	text := Report{Deposits: busy, Withdrawals: idle}.String() + Report{Deposits: crowded, Withdrawals: idle}.String()
+	for _, want := range []string{"10.0/s", "most of all temporal", "which others use", "waiting for blocks"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

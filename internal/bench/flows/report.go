@@ -22,6 +22,7 @@ type Flow struct {
 	P50     time.Duration // from begin to end of one
 	P99     time.Duration
 	CPU     map[string]time.Duration // processor time by process
+	Machine float64                  // part of all processors that was busy, with whatever else ran
 }
 
 // PerSecond returns how many were completed per second.
@@ -49,11 +50,14 @@ const saturated = 0.8
 
 // Bound says what holds the flow up.
 func (f Flow) Bound() string {
-	if f.busy() < saturated {
-		return fmt.Sprintf("waiting, not work: blocks come every so often, and the processors are %.0f %% busy", 100*f.busy())
+	figures := fmt.Sprintf("the platform keeps the processors %.0f %% busy, all programs together %.0f %%", 100*f.busy(), 100*f.Machine)
+	switch {
+	case f.busy() >= saturated:
+		return "the processors, most of all " + f.byUse()[0] + ": " + figures
+	case f.Machine >= saturated:
+		return "the processors, which others use as well: " + figures
 	}
-	top := f.byUse()[0]
-	return fmt.Sprintf("the processors, %.0f %% busy; most of it %s", 100*f.busy(), top)
+	return "waiting for blocks and confirmations: " + figures
 }
 
 func (f Flow) byUse() []string {

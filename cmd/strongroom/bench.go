@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"strongroom/assets"
+	flowsbench "strongroom/internal/bench/flows"
+	ledgerbench "strongroom/internal/bench/ledger"
+	"strongroom/internal/devstack"
+	"strongroom/internal/devstack/stack"
+	"strongroom/money"
+)
+
+// benchCommand measures on servers of its own, in a folder that goes with it.
+type benchCommand struct {
+	Only        string        `help:"What to measure: ledger, flows or all." enum:"ledger,flows,all" default:"all"`
+	Accounts    int           `help:"Ledger: accounts that the spread load draws from." default:"1000000"`
+	Duration    time.Duration `help:"Ledger: length of one measurement." default:"4s"`
+	Count       int           `help:"Flows: deposits, and then withdrawals." default:"200"`
+	Callers     int           `help:"Flows: how many are asked for at once." default:"32"`
+	Outstanding int           `help:"Flows: transactions of the hot key that may be on their way." default:"256"`
+	Dir         string        `help:"Folder for the servers' data; a temporary one where left out." placeholder:"DIR"`
+}
+
+// benchAsset is what moves in the flows.
+const (
+	benchAsset   = "ETH"
+	benchHouse   = "50"    // what the hot wallet begins with
+	benchDeposit = "0.01"  // above the least deposit
+	benchPayout  = "0.002" // with its fee, less than a deposit
+)
+
+// Run measures and prints.
+func (c *benchCommand) Run(e *env) (err error) {
+	dir := c.Dir
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "strongroom-bench-"); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	// The database server is another user where this process is root.
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // what is inside guards itself
+		return fmt.Errorf("open folder: %w", err)
+	}
+	if c.Only != "flows" {
+		if err := c.ledger(e, dir); err != nil {
+			return err
+		}
+	}
+	if c.Only != "ledger" {
+		return c.flows(e, filepath.Join(dir, "stack"))
+	}
+	return nil
+}
+
+// ledger measures the book on a PostgreSQL that syncs to disk.
+func (c *benchCommand) ledger(e *env, dir string) (err error) {
+	root, err := toolRoot()
+	if err != nil {
+		return err
+	}
+	bin, err := devstack.PostgresBinDir(root)
+	if err != nil {
+		return err
+	}
+	port, err := devstack.FreePort()
+	if err != nil {
+		return err
+	}
+	server, err := devstack.StartPostgres(e.ctx, devstack.PostgresConfig{
+		Dir: filepath.Join(dir, "ledger"), BinDir: bin, Port: port, Durable: true, MaxConnections: 300,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	const database = "bench"
+	if err := server.CreateDatabase(e.ctx, database, ""); err != nil {
+		return err
+	}
+	report, err := ledgerbench.Run(e.ctx, server.URL(database), ledgerbench.Config{
+		Clock: e.clock, Accounts: c.Accounts, Duration: c.Duration, Progress: func(line string) { e.printf("%s\n", line) },
+	})
+	if err != nil {
+		return err
+	}
+	e.printf("\n%s\n", report)
+	return nil
+}
+
+// flows measures the whole platform on a stack of its own.
+func (c *benchCommand) flows(e *env, dir string) (err error) {
+	s, err := c.stack(e, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopStack(e, s)) }()
+	vars := s.Env()
+	books, err := openTourBooks(e, vars)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.close(e.ctx)) }()
+	world, err := openOutside(vars)
+	if err != nil {
+		return err
+	}
+	asset, err := books.assetOf(e.ctx, benchAsset)
+	if err != nil {
+		return err
+	}
+	cfg := flowsbench.Config{
+		Pool: books.pool, House: books.store, Outside: world, Asset: benchAsset, Count: c.Count, Callers: c.Callers,
+		Processes: func() map[string]int { return processes(s) }, Clock: e.clock,
+		Progress: func(line string) { e.printf("%s\n", line) },
+	}
+	for text, into := range map[string]*money.Units{benchDeposit: &cfg.Amount, benchPayout: &cfg.Payout} {
+		if *into, err = asset.Money().Parse(text); err != nil {
+			return err
+		}
+	}
+	if err := books.fund(e.ctx, world, asset); err != nil {
+		return err
+	}
+	report, err := flowsbench.Run(e.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	e.printf("\n%s\n", report)
+	return nil
+}
+
+// stack is the platform as `up` runs it, but that the worker plans no collections
+// meanwhile and may have more on its way.
+func (c *benchCommand) stack(e *env, dir string) (*stack.Stack, error) {
+	layout, err := stack.OpenLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := toolRoot()
+	if err != nil {
+		return nil, err
+	}
+	say := &speaker{env: e}
+	return stack.Up(e.ctx, stack.Config{
+		Layout: layout, Root: root, Migrate: migrate, Clock: e.clock, Step: say.step, Note: say.note,
+		Children: func(at stack.Ports) []stack.Child {
+			list := children(at)
+			for i := range list {
+				if list[i].Name == "worker" {
+					list[i].Env["STRONGROOM_COLLECT_EVERY"] = "1h"
+					list[i].Env["STRONGROOM_OUTSTANDING"] = strconv.Itoa(c.Outstanding)
+				}
+			}
+			return list
+		},
+		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
+	})
+}
+
+// processes returns what runs, and ourselves: we ask and watch.
+func processes(s *stack.Stack) map[string]int {
+	out := map[string]int{"bench itself": os.Getpid()}
+	for _, service := range s.Status().Services {
+		out[service.Name] = service.PID
+	}
+	return out
+}
+
+// assetOf returns one of the registry's assets.
+func (b *tourBooks) assetOf(ctx context.Context, code string) (assets.Asset, error) {
+	list, err := b.registry.All(ctx)
+	if err != nil {
+		return assets.Asset{}, err
+	}
+	for _, a := range list {
+		if a.Code == code {
+			return a, nil
+		}
+	}
+	return assets.Asset{}, fmt.Errorf("asset %s is not in the registry", code)
+}
+
+// payer is the outside world as far as it pays.
+type payer interface {
+	Pay(ctx context.Context, asset, to string, units money.Units) (string, error)
+}
+
+// fund gives the hot wallet what the flows need, and waits until the book has it.
+func (b *tourBooks) fund(ctx context.Context, world payer, a assets.Asset) error {
+	amount, err := a.Money().Parse(benchHouse)
+	if err != nil {
+		return err
+	}
+	hot, err := b.store.HotAddress(ctx, a.Chain)
+	if err != nil {
+		return err
+	}
+	if _, err := world.Pay(ctx, a.Code, hot.Address, amount); err != nil {
+		return err
+	}
+	for {
+		held, err := b.custodyBalance(ctx, a)
+		if err != nil || !held.Less(amount) {
+			return err
+		}
+		if !pause(ctx, look) {
+			return fmt.Errorf("await funds of %s: %w", a.Code, ctx.Err())
+		}
+	}
+}
+
+// look is how often the book is looked at.
+const look = 200 * time.Millisecond
