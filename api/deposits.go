@@ -25,7 +25,7 @@ type Deposit struct {
 	Chain     string    `json:"chain"`
 	Address   string    `json:"address"`
 	TxID      string    `json:"txid"`
-	Index     int64     `json:"index" doc:"Output number, or log index of a token"`
+	Index     int64     `json:"index" doc:"Output number; for a token, its log counted within the transaction"`
 	Amount    string    `json:"amount"`
 	State     string    `json:"state" doc:"seen, confirming, credited, withdrawable, dust_held, quarantined, released, refunding, refunded, reorged, debited, suspense"`
 	Height    int64     `json:"height" doc:"Of the block"`

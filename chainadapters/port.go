@@ -72,7 +72,7 @@ type Header struct {
 // Movement is value that one transaction brought to one address.
 type Movement struct {
 	TxID     string
-	Index    uint32 // output number; log index for a token; NativeIndex for a native transfer
+	Index    uint32 // output number; a token's log counted within its transaction; NativeIndex for a native transfer
 	From     string // empty where the chain has no single sender
 	To       string // canonical form, as ParseAddress returns it
 	Contract string // canonical token contract; empty for the native asset
@@ -189,7 +189,7 @@ type Plan struct {
 // Unsigned is a transaction before its signatures.
 type Unsigned struct {
 	// Bytes: EVM: the EIP-1559 signing payload (0x02 ‖ RLP without signature);
-	// Bitcoin family: a PSBT (BIP 174) with witness UTXOs and BIP 32 paths.
+	// Bitcoin family: a PSBT (BIP 174) with witness UTXOs; key paths travel beside it.
 	Bytes  []byte
 	MaxFee money.Units // the most that it can cost, in the native asset
 	Change money.Units // UTXO chains: what comes back to ChangeTo; zero for none

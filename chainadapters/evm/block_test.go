@@ -17,7 +17,7 @@ func wantTwo(t *testing.T, b chainadapters.Block) {
 	t.Helper()
 	movements := []chainadapters.Movement{
 		{TxID: hash("a"), Index: chainadapters.NativeIndex, From: from, To: to, Amount: money.FromUint64(100)},
-		{TxID: hash("b"), Index: 3, From: from, To: to, Contract: token, Amount: money.FromUint64(255)},
+		{TxID: hash("b"), Index: 0, From: from, To: to, Contract: token, Amount: money.FromUint64(255)},
 	}
 	spends := []chainadapters.Spend{{TxID: hash("a"), From: from, Nonce: 40}, {TxID: hash("b"), From: from, Nonce: 41}}
 	if !slices.Equal(b.Movements, movements) || !slices.Equal(b.Spends, spends) || !slices.Equal(b.TxIDs, []string{hash("a"), hash("b")}) {

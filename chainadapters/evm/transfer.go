@@ -63,8 +63,12 @@ func (a *Adapter) transfers(ctx context.Context, block common.Hash, contracts []
 		return nil, err
 	}
 	movements := make(map[common.Hash][]chainadapters.Movement)
+	places, err := placesInTransaction(receipts)
+	if err != nil {
+		return nil, err
+	}
 	for i := range logs {
-		m, ok, err := movement(&logs[i], block)
+		m, ok, err := movement(&logs[i], block, places)
 		if err != nil {
 			return nil, err
 		}
@@ -112,10 +116,27 @@ func agree(logs, fromReceipts []rpcLog) error {
 	return nil
 }
 
+// placesInTransaction counts each transaction's logs from zero, by their index in
+// the block. A movement is known by its place in its transaction: mined again in
+// another block, the transaction has other logs before it and is still the same.
+func placesInTransaction(receipts []rpcReceipt) (map[hexutil.Uint64]uint32, error) {
+	places := make(map[hexutil.Uint64]uint32)
+	for _, r := range receipts {
+		for place, l := range r.Logs {
+			if _, twice := places[l.Index]; twice {
+				return nil, fmt.Errorf("%w: two logs of the block have index %d", chainadapters.ErrIncomplete, l.Index)
+			}
+			places[l.Index] = uint32(place) //nolint:gosec // an answer's size is bounded
+		}
+	}
+	return places, nil
+}
+
 // movement reads one log; ok is false for what moves nothing: a zero value, or
 // an event that is no ERC-20 transfer.
-func movement(l *rpcLog, block common.Hash) (m chainadapters.Movement, ok bool, err error) {
-	if l.BlockHash != block || uint64(l.Index) >= uint64(chainadapters.NativeIndex) {
+func movement(l *rpcLog, block common.Hash, places map[hexutil.Uint64]uint32) (m chainadapters.Movement, ok bool, err error) {
+	place, known := places[l.Index]
+	if l.BlockHash != block || !known || place >= chainadapters.NativeIndex {
 		return m, false, fmt.Errorf("%w: log %d of %s is of block %s", chainadapters.ErrIncomplete, l.Index, l.TxHash, l.BlockHash)
 	}
 	if len(l.Topics) != transferTopics || len(l.Data) != wordLength {
@@ -127,7 +148,7 @@ func movement(l *rpcLog, block common.Hash) (m chainadapters.Movement, ok bool, 
 	}
 	return chainadapters.Movement{
 		TxID:     hashText(l.TxHash),
-		Index:    uint32(l.Index), //nolint:gosec // bounded above
+		Index:    place,
 		From:     common.BytesToAddress(l.Topics[1].Bytes()).Hex(),
 		To:       common.BytesToAddress(l.Topics[2].Bytes()).Hex(),
 		Contract: l.Address.Hex(),

@@ -176,7 +176,7 @@ func (c *Chain) append(candidates []*transaction) {
 	for again := true; again; { // a transaction may wait for one that arrived later
 		again = false
 		waiting = slices.DeleteFunc(waiting, func(tx *transaction) bool {
-			r, err := c.now.apply(tx, uint32(len(b.receipts))) //nolint:gosec // bounded by the pool
+			r, err := c.now.apply(tx)
 			if err != nil {
 				return false
 			}
@@ -209,7 +209,7 @@ func (c *Chain) prune() {
 		if c.mined(tx.id) != nil {
 			continue
 		}
-		_, err := ahead.apply(tx, 0)
+		_, err := ahead.apply(tx)
 		if err == nil || errors.Is(err, errTooEarly) {
 			c.pool = append(c.pool, tx)
 		}
@@ -221,7 +221,7 @@ func (c *Chain) stateAt(height uint64) *state {
 	s := newState(c.family, tokenAddress(c.network))
 	for _, b := range c.blocks[:height+1] {
 		for i := range b.receipts {
-			_, _ = s.apply(b.receipts[i].tx, 0) // it was applied before, in this order
+			_, _ = s.apply(b.receipts[i].tx) // it was applied before, in this order
 		}
 	}
 	return s

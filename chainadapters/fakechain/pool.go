@@ -66,9 +66,9 @@ func (c *Chain) valid(tx *transaction, waiting []*transaction) error {
 	}
 	ahead := c.now.clone()
 	for _, p := range waiting {
-		_, _ = ahead.apply(p, 0)
+		_, _ = ahead.apply(p)
 	}
-	_, err := ahead.apply(tx, 0)
+	_, err := ahead.apply(tx)
 	return err
 }
 
@@ -102,7 +102,7 @@ func (c *Chain) outbids(tx, old *transaction) bool {
 	ahead := c.now.clone()
 	for _, p := range c.pool {
 		if !conflict(p.body, tx.body) {
-			_, _ = ahead.apply(p, 0)
+			_, _ = ahead.apply(p)
 		}
 	}
 	fee, err := ahead.feeOf(tx)

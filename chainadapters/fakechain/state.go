@@ -79,13 +79,12 @@ func (s *state) balance(address, contract string) money.Units {
 	return total
 }
 
-// apply runs a transaction as the position-th of its block, or returns why it
-// cannot run and changes nothing.
-func (s *state) apply(tx *transaction, position uint32) (receipt, error) {
+// apply runs a transaction, or returns why it cannot run and changes nothing.
+func (s *state) apply(tx *transaction) (receipt, error) {
 	if s.family == chainadapters.UTXO {
 		return s.applyCoins(tx)
 	}
-	return s.applyAccount(tx, position)
+	return s.applyAccount(tx)
 }
 
 func (s *state) applyCoins(tx *transaction) (receipt, error) {
@@ -128,7 +127,7 @@ func (s *state) feeOf(tx *transaction) (money.Units, error) {
 	return fee, nil
 }
 
-func (s *state) applyAccount(tx *transaction, position uint32) (receipt, error) {
+func (s *state) applyAccount(tx *transaction) (receipt, error) {
 	b := tx.body
 	free := b.Faucet > 0
 	if !free {
@@ -156,7 +155,7 @@ func (s *state) applyAccount(tx *transaction, position uint32) (receipt, error) 
 		s.balances[to], _ = s.balances[to].Add(out.Amount)
 		index := chainadapters.NativeIndex
 		if out.Contract != "" {
-			index = position*maxOutputs + uint32(i)
+			index = uint32(i) //nolint:gosec // bounded by maxOutputs
 		}
 		r.movements = append(r.movements, chainadapters.Movement{
 			TxID: tx.id, Index: index, From: b.From, To: out.To, Contract: out.Contract, Amount: out.Amount,
