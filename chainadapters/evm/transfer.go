@@ -126,7 +126,7 @@ func placesInTransaction(receipts []rpcReceipt) (map[hexutil.Uint64]uint32, erro
 			if _, twice := places[l.Index]; twice {
 				return nil, fmt.Errorf("%w: two logs of the block have index %d", chainadapters.ErrIncomplete, l.Index)
 			}
-			places[l.Index] = uint32(place) //nolint:gosec // an answer's size is bounded
+			places[l.Index] = uint32(place)
 		}
 	}
 	return places, nil

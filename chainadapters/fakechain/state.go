@@ -155,7 +155,7 @@ func (s *state) applyAccount(tx *transaction) (receipt, error) {
 		s.balances[to], _ = s.balances[to].Add(out.Amount)
 		index := chainadapters.NativeIndex
 		if out.Contract != "" {
-			index = uint32(i) //nolint:gosec // bounded by maxOutputs
+			index = uint32(i)
 		}
 		r.movements = append(r.movements, chainadapters.Movement{
 			TxID: tx.id, Index: index, From: b.From, To: out.To, Contract: out.Contract, Amount: out.Amount,

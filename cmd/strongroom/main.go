@@ -39,6 +39,7 @@ type cli struct {
 
 	Bench     benchCommand     `cmd:"" help:"Measure the ledger, and deposits and withdrawals through the whole platform."`
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
+	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 

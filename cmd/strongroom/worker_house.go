@@ -50,13 +50,26 @@ func (h *house) open(ctx context.Context) error {
 	return nil
 }
 
+// repayEvery is how soon a debtor's released money repays what is owed.
+const repayEvery = 30 * time.Second
+
 // loops returns what goes on beside the workflows: one watcher per chain, the
-// planning of collections, a fresh view of the assets.
+// planning of collections, the repayment of debts, a fresh view of the assets.
 func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, error) {
-	loops := []func(context.Context) error{func(ctx context.Context) error {
-		every(ctx, refreshEvery, func() { h.assets.refresh(ctx) })
-		return nil
-	}}
+	loops := []func(context.Context) error{
+		func(ctx context.Context) error {
+			every(ctx, refreshEvery, func() { h.assets.refresh(ctx) })
+			return nil
+		},
+		func(ctx context.Context) error {
+			every(ctx, repayEvery, func() {
+				if err := h.intake.RepayDebts(ctx); err != nil && ctx.Err() == nil {
+					e.log.WarnContext(ctx, "debts stay for now", "cause", err)
+				}
+			})
+			return nil
+		},
+	}
 	for _, chain := range h.chains {
 		w, err := watch.New(watch.Config{
 			Chain: chain.Chain, Adapter: h.adapters[chain.Chain], Store: h.store, Assets: h.assets,
