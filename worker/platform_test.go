@@ -265,9 +265,7 @@ func TestTemporalDiesAndComesBack(t *testing.T) {
 	p.desk.Put("wdr_1", custody.IntentWithdrawal, custody.WithdrawalHeld)
 	p.box.put("withdrawal", "start", "wdr_1")
 	within(t, 20*time.Second, "it is not sent", func() bool { return p.desk.State("wdr_1") == custody.WithdrawalBroadcast })
-	if err := first.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	_ = first.Stop() // however it ends
 	within(t, 20*time.Second, "still ready without Temporal", func() bool { return p.worker.Ready(t.Context()) != nil })
 	p.desk.Put("wdr_2", custody.IntentWithdrawal, custody.WithdrawalHeld)
 	p.box.put("withdrawal", "start", "wdr_2") // arrives while nobody is there

@@ -40,14 +40,21 @@ func (s Server) Start(tb testing.TB) *testsuite.DevServer {
 	for _, k := range temporalx.Keywords() {
 		attributes = append(attributes, "--search-attribute", string(k)+"=Keyword")
 	}
+	// What the server says is kept for as long as the test; it is loud when it stops.
+	log, err := os.Create(filepath.Join(tb.TempDir(), "temporal.log"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = log.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), serverStart)
 	defer cancel()
 	server, err := testsuite.StartDevServer(ctx, testsuite.DevServerOptions{
-		ExistingPath: path, DBFilename: s.File, LogLevel: "error", ExtraArgs: attributes,
+		ExistingPath: path, DBFilename: s.File, LogLevel: "error", ExtraArgs: attributes, Stdout: log, Stderr: log,
 		ClientOptions: &client.Options{HostPort: s.Address, Identity: "test", Logger: Quiet()},
 	})
 	if err != nil {
-		tb.Fatalf("start Temporal: %v", err)
+		said, _ := os.ReadFile(log.Name())
+		tb.Fatalf("start Temporal: %v\n%s", err, said)
 	}
 	tb.Cleanup(func() { _ = server.Stop() }) // stopped by the test itself, perhaps
 	return server
