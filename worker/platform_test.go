@@ -255,8 +255,8 @@ func attributes(t *testing.T, c client.Client) {
 	})
 }
 
-// A server that dies in the middle and comes back finds everything where it was.
-func TestTemporalDiesAndComesBack(t *testing.T) {
+// A server that stops in the middle and comes back finds everything where it was.
+func TestTemporalGoesAndComesBack(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "temporal.db")
 	first := workertest.Server{File: file}.Start(t)
 	address := first.FrontendHostPort()
