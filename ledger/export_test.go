@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -76,25 +77,26 @@ func Queued(l *Ledger) int { return len(l.queue) }
 func RequestHash(tx Transaction) [32]byte { return tx.requestHash() }
 
 // CheckCache puts keys into a cache and ages it after each: what it answers is
-// right, it never grows beyond its bound, and the last limit/2 keys are there.
+// right, it never stays above its bound, and it drops nothing below it.
 func CheckCache(limit int, keys []int) error {
 	c := newCache[int, int](limit)
+	all := map[int]int{}
 	for i, k := range keys {
 		c.put(k, i)
+		all[k] = i
 		if v, ok := c.find(k); !ok || v != i {
 			return fmt.Errorf("key %d is %d (%v) just after it was put as %d", k, v, ok, i)
 		}
 		c.age()
-		if len(c.young)+len(c.old) > limit+2 {
-			return fmt.Errorf("%d entries in a cache of %d", len(c.young)+len(c.old), limit)
+		if len(c.entries) != min(len(all), limit) {
+			return fmt.Errorf("%d of %d entries kept in a cache of %d", len(c.entries), len(all), limit)
 		}
-		for back := range min(limit/2, i+1) {
-			if v, ok := c.old[keys[i-back]]; !ok {
-				if _, ok = c.young[keys[i-back]]; !ok {
-					return fmt.Errorf("key %d of %d steps ago is gone (%d)", keys[i-back], back, v)
-				}
+		for k, v := range c.entries {
+			if all[k] != v {
+				return fmt.Errorf("key %d is %d, put as %d", k, v, all[k])
 			}
 		}
+		all = maps.Clone(c.entries)
 	}
 	return nil
 }

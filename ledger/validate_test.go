@@ -106,8 +106,8 @@ func TestRequestHashSeparatesContents(t *testing.T) {
 	}
 }
 
-// TestCacheForgetsOnlyTheOldest compares the cache with a plain map.
-func TestCacheForgetsOnlyTheOldest(t *testing.T) {
+// TestCacheStaysWithinItsBound compares the cache with a plain map.
+func TestCacheStaysWithinItsBound(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := rapid.IntRange(2, 8).Draw(rt, "limit")
 		if err := ledger.CheckCache(limit, rapid.SliceOfN(rapid.IntRange(0, 20), 1, 200).Draw(rt, "keys")); err != nil {

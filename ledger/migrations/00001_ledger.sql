@@ -49,7 +49,7 @@ CREATE TABLE ledger.balance (
     CONSTRAINT within_limit CHECK (max_balance = 0 OR CASE WHEN debit_normal
         THEN debits_posted + debits_pending <= credits_posted + max_balance
         ELSE credits_posted + credits_pending <= debits_posted + max_balance END)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 80);
 
 CREATE TABLE ledger.batch (
     no           bigint      PRIMARY KEY,

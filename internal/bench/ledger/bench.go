@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"strongroom/internal/pg"
 	"strongroom/ledger"
 )
@@ -98,6 +100,9 @@ func Run(ctx context.Context, url string, cfg Config) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("prepare baseline: %w", err)
 	}
+	if err := settle(ctx, pool); err != nil {
+		return Report{}, fmt.Errorf("settle after filling: %w", err)
+	}
 	report := Report{Accounts: cfg.Accounts, Runs: cfg.Runs, Duration: cfg.Duration, LoadBefore: loadAverage()}
 	report.Environment, err = environment(ctx, pool)
 	if err != nil {
@@ -118,6 +123,17 @@ func Run(ctx context.Context, url string, cfg Config) (Report, error) {
 	}
 	report.LoadAfter = loadAverage()
 	return report, nil
+}
+
+// settle lets the server do at once what filling has left for later, for both
+// ways alike, so that it does not fall into the first measurement.
+func settle(ctx context.Context, pool *pgxpool.Pool) error {
+	for _, sql := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := pool.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return nil
 }
 
 // repeat returns the run with the median rate.
