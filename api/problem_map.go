@@ -19,37 +19,40 @@ type rule struct {
 	code     code
 	location string
 	fix      string
+	// brief keeps to the error's own words: what wraps it names accounts, nodes or
+	// keys, which are for the log.
+	brief bool
 }
 
 // rules is the one mapping of domain errors, first match wins.
 func rules() []rule {
 	return []rule{
-		{custody.ErrIdempotency, codeIdempotency, "header.Idempotency-Key", "use a new key for another request"},
-		{custody.ErrAsset, codeAsset, "body.asset", "use a code that GET /v1/assets lists as listed"},
-		{custody.ErrAmount, codeAmount, "body.amount", "send an amount within the asset's decimals and minimum"},
-		{custody.ErrDestination, codeDestination, "body.to", "send an outside address of the asset's network with its checksum"},
-		{custody.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee"},
-		{custody.ErrLimit, codeLimit, "body.amount", "ask for less, or wait until earlier withdrawals are 24 hours old"},
-		{custody.ErrFrozen, codeFrozen, "", ""},
-		{custody.ErrChainHalted, codeChainHalted, "", ""},
-		{custody.ErrHotWallet, codeCustodyBusy, "", ""},
-		{custody.ErrSlots, codeCustodyBusy, "", ""},
-		{custody.ErrNotFound, codeNotFound, "", ""},
-		{custody.ErrConflict, codeConflict, "", ""},
-		{custody.ErrIllegal, codeConflict, "", ""},
-		{assets.ErrNotFound, codeAsset, "body.asset", "use a code that GET /v1/assets lists"},
-		{ledger.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee"},
-		{ledger.ErrOverloaded, codeOverloaded, "", ""},
-		{identity.ErrConflict, codeConflict, "body.reference", "use the name that the reference was created with, or another reference"},
-		{identity.ErrNotFound, codeNotFound, "", ""},
-		{reqsign.ErrHeaders, codeUnsigned, "", ""},
-		{reqsign.ErrQuery, codeMalformed, "query", "send each parameter once, percent-encoded"},
-		{identity.ErrStale, codeSignature, "header." + reqsign.HeaderTimestamp, "set the clock and sign with the current time"},
-		{identity.ErrSignature, codeSignature, "header." + reqsign.HeaderSignature, "sign the canonical text with the key's secret"},
-		{identity.ErrReplay, codeReplay, "header." + reqsign.HeaderNonce, "sign again with a new nonce"},
-		{identity.ErrRevoked, codeSignature, "header." + reqsign.HeaderKey, "use a key that is valid"},
-		{identity.ErrAddress, codeForbidden, "", ""},
-		{identity.ErrInvalid, codeInvalid, "body", "see /docs for what is expected"},
+		{custody.ErrIdempotency, codeIdempotency, "header.Idempotency-Key", "use a new key for another request", false},
+		{custody.ErrAsset, codeAsset, "body.asset", "use a code that GET /v1/assets lists as listed", false},
+		{custody.ErrAmount, codeAmount, "body.amount", "send an amount within the asset's decimals and minimum", false},
+		{custody.ErrDestination, codeDestination, "body.to", "send an outside address of the asset's network with its checksum", false},
+		{custody.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee", true},
+		{custody.ErrLimit, codeLimit, "body.amount", "ask for less, or wait until earlier withdrawals are 24 hours old", false},
+		{custody.ErrFrozen, codeFrozen, "", "", false},
+		{custody.ErrChainHalted, codeChainHalted, "", "", true},
+		{custody.ErrHotWallet, codeCustodyBusy, "", "", true},
+		{custody.ErrSlots, codeCustodyBusy, "", "", true},
+		{custody.ErrNotFound, codeNotFound, "", "", false},
+		{custody.ErrConflict, codeConflict, "", "", false},
+		{custody.ErrIllegal, codeConflict, "", "", false},
+		{assets.ErrNotFound, codeAsset, "body.asset", "use a code that GET /v1/assets lists", false},
+		{ledger.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee", true},
+		{ledger.ErrOverloaded, codeOverloaded, "", "", false},
+		{identity.ErrConflict, codeConflict, "body.reference", "use the name that the reference was created with, or another reference", false},
+		{identity.ErrNotFound, codeNotFound, "", "", false},
+		{reqsign.ErrHeaders, codeUnsigned, "", "", false},
+		{reqsign.ErrQuery, codeMalformed, "query", "send each parameter once, percent-encoded", false},
+		{identity.ErrStale, codeSignature, "header." + reqsign.HeaderTimestamp, "set the clock and sign with the current time", false},
+		{identity.ErrSignature, codeSignature, "header." + reqsign.HeaderSignature, "sign the canonical text with the key's secret", false},
+		{identity.ErrReplay, codeReplay, "header." + reqsign.HeaderNonce, "sign again with a new nonce", false},
+		{identity.ErrRevoked, codeSignature, "header." + reqsign.HeaderKey, "use a key that is valid", false},
+		{identity.ErrAddress, codeForbidden, "", "", false},
+		{identity.ErrInvalid, codeInvalid, "body", "see /docs for what is expected", false},
 	}
 }
 
@@ -71,10 +74,14 @@ func (s *Server) problem(err error) (p *Problem, internal bool) {
 		if !errors.Is(err, r.is) {
 			continue
 		}
-		if r.location == "" {
-			return newProblem(r.code, err.Error()), false
+		detail := err.Error()
+		if r.brief {
+			detail = r.is.Error()
 		}
-		return newProblem(r.code, err.Error(), FieldProblem{r.location, r.is.Error(), r.fix}), false
+		if r.location == "" {
+			return newProblem(r.code, detail), r.brief
+		}
+		return newProblem(r.code, detail, FieldProblem{r.location, r.is.Error(), r.fix}), r.brief
 	}
 	var network net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &network) || s.cfg.Unavailable(err) {

@@ -107,7 +107,10 @@ func (l chainList) Chains(ctx context.Context) ([]api.ChainHealth, error) {
 	}
 	out := make([]api.ChainHealth, len(list))
 	for i, c := range list {
-		out[i] = api.ChainHealth{Chain: c.Chain, Height: c.Cursor.Height, Halted: c.Status != custodydb.ChainOK, Reason: c.Reason}
+		// The rest of a reason names nodes and addresses of the house: the operator
+		// reads it with `strongroom chains list`, the public does not.
+		kind, _, _ := strings.Cut(c.Reason, ": ")
+		out[i] = api.ChainHealth{Chain: c.Chain, Height: c.Cursor.Height, Halted: c.Status != custodydb.ChainOK, Reason: kind}
 		if out[i].Halted && c.Reason == "" {
 			out[i].Reason = c.Status
 		}
