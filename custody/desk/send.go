@@ -44,8 +44,10 @@ func (d *Desk) sendNewest(ctx context.Context, adapter chainadapters.Adapter, r 
 		return fmt.Errorf("mark sent: %w", err)
 	}
 	if lost := adapter.Broadcast(ctx, newest.Raw); lost != nil {
-		// The caller's end may be the reason, and must not keep us from noting it.
-		return d.move(context.WithoutCancel(ctx), r, custody.EventLost, sentFacts(), "outcome of sending is not known: "+lost.Error())
+		// The node's words name the house's nodes: the customer reads the reason alone.
+		d.cfg.Log.WarnContext(ctx, "outcome of sending is unknown", "intent", r.ID, "txid", newest.TxID, "cause", lost)
+		// The caller's end may be the cause, and must not keep us from noting it.
+		return d.move(context.WithoutCancel(ctx), r, custody.EventLost, sentFacts(), "outcome of sending is not known yet")
 	}
 	return d.move(context.WithoutCancel(ctx), r, custody.EventSent, sentFacts(), "")
 }
