@@ -66,10 +66,3 @@ func (t *Tour) finish() error {
 	t.state.Finished = true
 	return t.save()
 }
-
-// Finished reports whether a state folder holds a tour that reached its end.
-func Finished(dir string) bool {
-	raw, err := os.ReadFile(filepath.Join(dir, "tour.json")) //nolint:gosec // our own folder
-	var s state
-	return err == nil && json.Unmarshal(raw, &s) == nil && s.Finished
-}
