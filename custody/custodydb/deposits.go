@@ -132,8 +132,9 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 }
 
 // signalDue tells the workflows of those deposits, and of those own transactions,
-// for which the block at the new cursor changes something. A deposit that is due
-// is told with each block until it has moved.
+// for which the block at the new cursor changes something. What is due is told at
+// once and then, until it has moved, after gaps that double: a workflow that has
+// not got to it yet is not helped by hearing it with each block.
 func (s *Store) signalDue(ctx context.Context, tell teller, cursor uint64) error {
 	open, err := deposits(ctx, tell.tx, `WHERE chain = $1 AND ((canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited'))
 		OR (NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable'))) ORDER BY id`, tell.chain)
@@ -141,11 +142,12 @@ func (s *Store) signalDue(ctx context.Context, tell teller, cursor uint64) error
 		return err
 	}
 	for i := range open {
-		step, err := custody.StepDeposit(open[i].State, s.FactsOf(open[i], cursor, true))
+		facts := s.FactsOf(open[i], cursor, true)
+		step, err := custody.StepDeposit(open[i].State, facts)
 		if err != nil {
 			return fmt.Errorf("judge deposit %s: %w", open[i].ID, err)
 		}
-		if step.State == open[i].State {
+		if step.State == open[i].State || !worthTelling(facts.Confirmations, dueAt(step.State, facts)) {
 			continue
 		}
 		if err := tell.deposit(ctx, open[i].ID); err != nil {
@@ -153,6 +155,31 @@ func (s *Store) signalDue(ctx context.Context, tell teller, cursor uint64) error
 		}
 	}
 	return s.signalFinal(ctx, tell, cursor)
+}
+
+// dueAt is the depth from which a deposit is due to reach a state; zero where depth
+// does not decide.
+func dueAt(next custody.DepositState, f custody.DepositFacts) uint64 {
+	switch next { //nolint:exhaustive // the others do not wait for depth
+	case custody.DepositConfirming:
+		return 1
+	case custody.DepositCredited:
+		return f.CreditDepth
+	case custody.DepositWithdrawable:
+		return f.WithdrawDepth
+	default:
+		return 0
+	}
+}
+
+// worthTelling reports whether something that is due since a depth is told at this
+// one: at once, one block later, and then after gaps that double.
+func worthTelling(depth, due uint64) bool {
+	if due == 0 || depth < due {
+		return true
+	}
+	since := depth - due
+	return since&(since-1) == 0 // zero and the powers of two
 }
 
 // FactsOf gathers what decides a deposit's next step. chainOK tells that its
@@ -174,7 +201,7 @@ func (s *Store) FactsOf(d DepositRow, cursor uint64, chainOK bool) custody.Depos
 }
 
 // signalFinal tells the workflows of intents whose mined transaction is deep
-// enough, with each block until they have settled.
+// enough, in the same rhythm.
 func (s *Store) signalFinal(ctx context.Context, tell teller, cursor uint64) error {
 	rows, err := tell.tx.Query(ctx, `SELECT t.intent, t.kind, o.asset, t.block_height FROM (
 			SELECT id, asset FROM custody.withdrawal WHERE chain = $1 AND state IN ('reserved', 'signed', 'broadcast', 'unknown', 'confirming', 'reorged', 'stuck', 'replaced', 'final')
@@ -196,7 +223,8 @@ func (s *Store) signalFinal(ctx context.Context, tell teller, cursor uint64) err
 	}
 	for _, m := range list {
 		info, known := s.cfg.Assets.AssetByCode(m.Asset)
-		if !known || custody.Confirmations(m.Height, cursor) < info.FinalDepth {
+		depth := custody.Confirmations(m.Height, cursor)
+		if !known || depth < info.FinalDepth || !worthTelling(depth, info.FinalDepth) {
 			continue
 		}
 		if err := tell.intent(ctx, m.Intent, m.Kind); err != nil {
