@@ -60,10 +60,16 @@ func TestSignerIsReachableByWorkerAndAPIAlone(t *testing.T) {
 			t.Errorf("%s on the signer's network: %v", name, on)
 		}
 	}
-	for name, s := range p.Services {
+}
+
+// Each process has its own secrets: the folder of another would let it pose as
+// that one before the signer, and the authority's key as any.
+func TestEachProcessHasItsOwnSecretsAlone(t *testing.T) {
+	for name, s := range project(t).Services {
 		for _, v := range s.Volumes {
-			if name != "signer" && strings.Contains(v.Source, filepath.Join("secrets", "signer")) {
-				t.Errorf("%s mounts the signer's secrets", name)
+			secrets := strings.Contains(v.Source, "deploy/secrets/")
+			if secrets && filepath.Base(v.Source) != name && filepath.Base(v.Source) != name+"-state" {
+				t.Errorf("%s mounts %s", name, v.Source)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"strongroom/identity"
 	"strongroom/internal/mtls"
 )
 
@@ -19,10 +20,13 @@ type secretsCommand struct {
 const secretBytes = 32
 
 // Run makes what is missing: passwords, keys, certificates, and the env file that
-// names the database's password and the user of the containers.
+// names the database's password and the user of the containers. Each process gets
+// a folder of its own with no more than it needs; the authority's key is mounted
+// nowhere, for whoever has it can pose as the worker before the signer.
 func (c *secretsCommand) Run(e *env) error {
 	in := func(parts ...string) string { return filepath.Join(append([]string{c.Out}, parts...)...) }
-	for _, dir := range []string{in("platform"), in("signer"), in("signer-state")} {
+	processes := []string{"signer", "worker", "api"}
+	for _, dir := range []string{in("signer-state"), in("authority"), in("signer", "tls"), in("worker", "tls"), in("api", "tls")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
@@ -31,24 +35,28 @@ func (c *secretsCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	for _, file := range []string{in("platform", "payload-key"), in("signer", "passphrase")} {
+	for _, file := range []string{in("worker", "payload-key"), in("signer", "passphrase")} {
 		if _, err := ensureSecret(file); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(
-		mtls.EnsureDev(in("platform", "tls"), "worker", "api", "cli"),
-		shareAuthority(in("platform", "tls"), in("signer", "tls")),
-		mtls.EnsureDev(in("signer", "tls"), "signer"),
-	); err != nil {
+	if _, err := identity.SealerFromFile(in("api", "identity.key")); err != nil {
+		return err
+	}
+	if err := mtls.EnsureDev(in("authority"), append(processes, "cli")...); err != nil {
 		return fmt.Errorf("issue certificates: %w", err)
+	}
+	for _, name := range processes {
+		if err := handOut(in("authority"), in(name, "tls"), "ca.pem", name+".pem", name+"-key.pem"); err != nil {
+			return err
+		}
 	}
 	text := fmt.Sprintf("STRONGROOM_POSTGRES_PASSWORD=%s\nSTRONGROOM_USER=%d:%d\n", password, os.Getuid(), os.Getgid())
 	if err := os.WriteFile(in(".env"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write env file: %w", err)
 	}
 	e.printf("secrets are in %s; keep them out of version control\n", c.Out)
-	e.printf("next: copy deploy/config/chains.example.json to %s and name your nodes\n", in("platform", "chains.json"))
+	e.printf("next: copy deploy/config/chains.example.json to %s and name your nodes\n", in("chains.json"))
 	return nil
 }
 
@@ -72,19 +80,15 @@ func ensureSecret(file string) (string, error) {
 	return text, nil
 }
 
-// shareAuthority gives the signer's folder the authority of the others, so that
-// each trusts the other's certificates.
-func shareAuthority(from, to string) error {
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	for _, name := range []string{"ca.pem", "ca-key.pem"} {
+// handOut copies certificates to the folder of the process that they are for.
+func handOut(from, to string, names ...string) error {
+	for _, name := range names {
 		raw, err := os.ReadFile(filepath.Join(from, name)) //nolint:gosec // the operator names the folder
 		if err != nil {
-			return fmt.Errorf("read authority: %w", err)
+			return fmt.Errorf("read certificate: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(to, name), raw, 0o600); err != nil { //nolint:gosec // the operator names the folder
-			return fmt.Errorf("copy authority: %w", err)
+			return fmt.Errorf("copy certificate: %w", err)
 		}
 	}
 	return nil
