@@ -143,7 +143,7 @@ func TestDeferredConstraintFailsAlone(t *testing.T) {
 	}
 	txs := []ledger.Transaction{single("good/1", hot, ann, 1), single("bad", hot, ann, 1), single("good/2", hot, ann, 1)}
 	got := together(t, l, pool, txs, map[string]ledger.Attachment{
-		"bad": exec("INSERT INTO domain_row VALUES (7)"), "good/2": exec("INSERT INTO domain_row VALUES (8)"),
+		"good/1": exec("SELECT 1"), "bad": exec("INSERT INTO domain_row VALUES (7)"), "good/2": exec("INSERT INTO domain_row VALUES (8)"),
 	})
 	if got["good/1"] != nil || got["good/2"] != nil || got["bad"] == nil {
 		t.Errorf("%v", got)
@@ -162,7 +162,8 @@ func TestBackendDiesMidBatch(t *testing.T) {
 	}
 	die := exec("INSERT INTO domain_row VALUES (1); SELECT pg_terminate_backend(pg_backend_pid())")
 	txs := []ledger.Transaction{single("with-it/1", hot, ann, 1), single("dies", hot, ann, 1), single("with-it/2", hot, ann, 1)}
-	got := together(t, l, pool, txs, map[string]ledger.Attachment{"dies": die})
+	same := exec("SELECT 1") // with attachments, none is judged before the others
+	got := together(t, l, pool, txs, map[string]ledger.Attachment{"dies": die, "with-it/1": same, "with-it/2": same})
 	for _, tx := range txs {
 		if got[tx.ID] == nil {
 			t.Errorf("%s was answered as booked", tx.ID)

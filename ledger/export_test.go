@@ -73,6 +73,18 @@ func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
 // Queued returns how many requests wait.
 func Queued(l *Ledger) int { return len(l.queue) }
 
+// Enqueue is the first half of Post; the function it returns is the second.
+func Enqueue(ctx context.Context, l *Ledger, tx Transaction, with ...Attachment) (func() (Receipt, error), error) {
+	r := &request{ctx: ctx, tx: tx, hash: tx.requestHash(), attachments: with, done: make(chan struct{})}
+	if err := l.enqueue(r); err != nil {
+		return nil, err
+	}
+	return func() (Receipt, error) {
+		<-r.done
+		return r.receipt, r.err
+	}, nil
+}
+
 // RequestHash is the digest of a transaction's content.
 func RequestHash(tx Transaction) [32]byte { return tx.requestHash() }
 

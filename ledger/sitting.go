@@ -34,6 +34,7 @@ func (s *sitting) judge(ctx context.Context, batch []*request, mode int) error {
 		return err
 	}
 	for _, r := range batch {
+		r.receipt, r.err = Receipt{}, nil // of an earlier try
 		if r.attestation != nil {
 			r.err = s.book.attest(r.attestation)
 			continue
@@ -43,6 +44,16 @@ func (s *sitting) judge(ctx context.Context, batch []*request, mode int) error {
 		}
 	}
 	return s.settleDoubts(ctx)
+}
+
+// judgeKnown fills in the outcome of a request that the book covers. What is
+// doubtful is settled later, when there is an SQL transaction to ask in.
+func (s *sitting) judgeKnown(r *request) {
+	if r.attestation != nil {
+		r.err = s.book.attest(r.attestation)
+		return
+	}
+	s.rule(r, false)
 }
 
 // probeFirst looks up the ids of all requests, or only of those whose
@@ -61,27 +72,35 @@ func (s *sitting) probeFirst(ctx context.Context, batch []*request, mode int) (a
 }
 
 func (s *sitting) judgeOne(ctx context.Context, r *request, probed bool) error {
+	m := s.book.mark()
+	if !s.rule(r, probed) {
+		return nil
+	}
+	return s.attach(ctx, r, m)
+}
+
+// rule reports whether r was booked in the book just now.
+func (s *sitting) rule(r *request, probed bool) bool {
 	if found, ok := s.book.booked.find(r.tx.ID); ok {
 		r.repeat(found)
-		return nil
+		return false
 	}
 	if found, ok := s.known.transactions[r.tx.ID]; ok {
 		r.repeat(found)
-		return nil
+		return false
 	}
 	if id, used := s.usedTransfer(r, s.known.transfers); used {
 		r.err = fmt.Errorf("transfer id %q: %w", id, ErrConflict)
-		return nil
+		return false
 	}
-	m := s.book.mark()
 	if r.err = s.book.apply(&r.tx, r.hash, s.now); r.err != nil {
 		if !probed {
 			s.doubtful = append(s.doubtful, r)
 		}
-		return nil
+		return false
 	}
 	r.receipt = Receipt{ID: r.tx.ID, Batch: uint64(s.book.batch), Booked: s.now} //nolint:gosec // never negative
-	return s.attach(ctx, r, m)
+	return true
 }
 
 // usedTransfer finds a leg whose id another transaction has used.

@@ -18,6 +18,9 @@ var errLostUpdate = errors.New("account changed behind the ledger")
 
 // writer encodes a batch and sends it. Its buffers are reused.
 type writer struct {
+	rows                     int
+	changed                  int64 // accounts
+	totals                   *pgx.Batch
 	link                     *link
 	transfers, transactions  []byte
 	accounts, starts, ends   []byte
@@ -61,31 +64,40 @@ DELETE FROM ledger.expiry e USING unnest($1::timestamptz[], $2::bigint[]) AS u (
  WHERE e.expires = u.expires AND e.pending = u.pending`
 )
 
-// write sends what the book booked since begin and moves the head. It returns
-// the new head, which counts once the SQL transaction is committed.
-func (w *writer) write(ctx context.Context, tx pgx.Tx, b *book, before head, booked time.Time) (head, error) {
-	w.encode(b, before, booked)
-	after := head{batch: b.batch, seq: b.seq, booked: booked, hash: w.link.sum()}
+// send writes the encoded batch and moves the head, which counts once the SQL
+// transaction is committed. It reads nothing but what encode made.
+func (w *writer) send(ctx context.Context, tx pgx.Tx) error {
 	conn := tx.Conn().PgConn()
-	if len(b.rows) > 0 {
+	if w.rows > 0 {
 		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transactions), copyTransactions); err != nil {
-			return head{}, fmt.Errorf("write transactions: %w", err)
+			return fmt.Errorf("write transactions: %w", err)
 		}
 		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transfers), copyTransfers); err != nil {
-			return head{}, fmt.Errorf("write transfers: %w", err)
+			return fmt.Errorf("write transfers: %w", err)
 		}
-		if err := w.updateBalances(ctx, tx.Conn(), b); err != nil {
-			return head{}, err
+		if err := w.updateBalances(ctx, tx.Conn()); err != nil {
+			return err
 		}
 	}
-	if err := sendTotals(ctx, tx, b, before, after); err != nil {
-		return head{}, err
+	if err := tx.SendBatch(ctx, w.totals).Close(); err != nil {
+		return fmt.Errorf("move head: %w", err)
 	}
-	return after, nil
+	return nil
 }
 
-// encode builds both COPY streams and the batch's hash in one pass.
-func (w *writer) encode(b *book, before head, booked time.Time) {
+// encode builds everything that is to be sent, so that the book can go on with
+// the next batch, and returns the new head.
+func (w *writer) encode(b *book, before head, booked time.Time) head {
+	w.encodeRows(b, before, booked)
+	w.encodeBalances(b)
+	after := head{batch: b.batch, seq: b.seq, booked: booked, hash: w.link.sum()}
+	w.totals = totalsOf(b, before, after)
+	return after
+}
+
+// encodeRows builds both COPY streams and the batch's hash in one pass.
+func (w *writer) encodeRows(b *book, before head, booked time.Time) {
+	w.rows = len(b.rows)
 	w.link.start(before.hash, b.batch, booked)
 	w.transactions = append(w.transactions[:0], copyHeader...)
 	for i := range b.heads {
@@ -107,21 +119,19 @@ func (w *writer) encode(b *book, before head, booked time.Time) {
 	}
 }
 
-// updateBalances moves each touched account from the version that the book knew
-// to its new one; an account at any other version fails the batch.
-func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn, b *book) error {
+func (w *writer) encodeBalances(b *book) {
 	account, start := newArray(w.accounts, pgtype.Int8OID), newArray(w.starts, pgtype.Int8OID)
 	end, latest := newArray(w.ends, pgtype.Int8OID), newArray(w.latest, pgtype.Int8OID)
 	debits, credits := newArray(w.debits, pgtype.NumericOID), newArray(w.credits, pgtype.NumericOID)
 	holds, announced := newArray(w.holds, pgtype.NumericOID), newArray(w.announced, pgtype.NumericOID)
-	changed := int64(0)
+	w.changed = 0
 	// In the order of their keys, the server finds them in half the time.
 	b.sortTouched()
 	for _, a := range b.touched {
 		if a.state.version == a.roundStart {
 			continue
 		}
-		changed++
+		w.changed++
 		account.int64(a.no)
 		start.int64(a.roundStart)
 		end.int64(a.state.version)
@@ -133,6 +143,11 @@ func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn, b *book) er
 	}
 	w.accounts, w.starts, w.ends, w.latest = account.done(), start.done(), end.done(), latest.done()
 	w.debits, w.credits, w.holds, w.announced = debits.done(), credits.done(), holds.done(), announced.done()
+}
+
+// updateBalances moves each touched account from the version that the book knew
+// to its new one; an account at any other version fails the batch.
+func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Prepare(ctx, updateName, updateBalances); err != nil {
 		return fmt.Errorf("prepare update of balances: %w", err)
 	}
@@ -141,8 +156,8 @@ func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn, b *book) er
 	if err != nil {
 		return fmt.Errorf("update balances: %w", err)
 	}
-	if tag.RowsAffected() != changed {
-		return fmt.Errorf("update %d balances, found %d: %w", changed, tag.RowsAffected(), errLostUpdate)
+	if tag.RowsAffected() != w.changed {
+		return fmt.Errorf("update %d balances, found %d: %w", w.changed, tag.RowsAffected(), errLostUpdate)
 	}
 	return nil
 }
@@ -156,8 +171,8 @@ func execBinary(ctx context.Context, conn *pgconn.PgConn, name string, values []
 	return tag, nil
 }
 
-// sendTotals writes everything but the transfers in one round trip.
-func sendTotals(ctx context.Context, tx pgx.Tx, b *book, before, after head) error {
+// totalsOf queues everything but the transfers, for one round trip.
+func totalsOf(b *book, before, after head) *pgx.Batch {
 	batch := &pgx.Batch{}
 	for _, p := range b.moved {
 		t := &p.total
@@ -171,10 +186,7 @@ func sendTotals(ctx context.Context, tx pgx.Tx, b *book, before, after head) err
 	}
 	b.queueExpiries(batch)
 	batch.Queue(moveHead, after.batch, after.booked, before.seq+1, len(b.rows), len(b.heads), len(b.attestations), after.hash[:], after.seq)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("move head: %w", err)
-	}
-	return nil
+	return batch
 }
 
 func (b *book) queueExpiries(batch *pgx.Batch) {

@@ -29,7 +29,9 @@ CREATE TABLE ledger.account (
 -- The narrow half of an account that changes; one row is made with each account.
 -- The guards are repeated here so that a CHECK can see them. There is no foreign
 -- key: its trigger costs a fifth of an update, and the checker looks for what it
--- would find.
+-- would find. Each update cleans its page of the version before, which costs as
+-- much as the page holds rows: pages a third full make updates a quarter cheaper
+-- for 250 bytes an account.
 CREATE TABLE ledger.balance (
     account         bigint         PRIMARY KEY,
     debit_normal    boolean        NOT NULL,
@@ -49,7 +51,7 @@ CREATE TABLE ledger.balance (
     CONSTRAINT within_limit CHECK (max_balance = 0 OR CASE WHEN debit_normal
         THEN debits_posted + debits_pending <= credits_posted + max_balance
         ELSE credits_posted + credits_pending <= debits_posted + max_balance END)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 30);
 
 CREATE TABLE ledger.batch (
     no           bigint      PRIMARY KEY,
