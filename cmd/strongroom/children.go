@@ -36,12 +36,13 @@ func farewell(e *env, s *stack.Stack) {
 	e.printf(`
 API           %s   (documentation: %s)
 Temporal UI   %s   (read-only, no login)
-Everything listens on loopback. State, secrets and logs: %s
+Keys          the operator's: %[4]s/secrets/admin.json, the tour's customer: %[4]s/secrets/customer.json
+Everything listens on loopback. State, secrets and logs: %[4]s
 
 Try, in another terminal:
-  strongroom status
-  strongroom logs -f worker
-  strongroom check
+  bin/strongroom status
+  bin/strongroom balances
+  bin/strongroom logs -f worker
 Ctrl-C stops everything; nothing is lost.
 
 `, status.URLs["api"], status.URLs["docs"], status.URLs["temporal-ui"], status.Dir)

@@ -17,9 +17,11 @@ type Claims struct {
 	files []*os.File
 }
 
-// NewClaims returns an empty set of claims, shared with all stacks of this
-// machine through the system's temporary folder.
-func NewClaims() *Claims { return &Claims{dir: os.TempDir()} }
+// NewClaims returns an empty set of claims, shared with all stacks of this user on
+// this machine through the system's temporary folder.
+func NewClaims() *Claims {
+	return &Claims{dir: filepath.Join(os.TempDir(), fmt.Sprintf("strongroom-ports-%d", os.Getuid()))}
+}
 
 // Take claims a port and reports whether it could: nobody listens on it and no
 // other stack has claimed it.
@@ -27,10 +29,12 @@ func (c *Claims) Take(port int) bool {
 	if !PortFree(port) {
 		return false
 	}
-	path := filepath.Join(c.dir, fmt.Sprintf("strongroom-port-%d.lock", port))
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // a fixed name
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return false
+	}
+	f, err := os.OpenFile(filepath.Join(c.dir, fmt.Sprintf("%d.lock", port)), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own folder
 	if err != nil {
-		return false // another user's
+		return false
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
