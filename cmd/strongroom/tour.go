@@ -30,12 +30,7 @@ const (
 
 // playTour plays the tour on a running stack, given the environment of its
 // processes.
-func playTour(whole *env, vars map[string]string) error {
-	ctx, end := context.WithCancel(whole.ctx)
-	defer end() // what refreshes itself in the background ends with the tour
-	part := *whole
-	part.ctx = ctx
-	e := &part
+func playTour(e *env, vars map[string]string) error {
 	if _, _, err := bootstrap(e, vars["STRONGROOM_DATABASE_URL"], sealFile("", vars["STRONGROOM_STATE_DIR"]), vars["STRONGROOM_STATE_DIR"]); err != nil {
 		return err
 	}
@@ -109,14 +104,17 @@ type tourBooks struct {
 	registry *assets.Registry
 	store    *custodydb.Store
 	adapters map[chainadapters.ChainID]chainadapters.Adapter
+	end      context.CancelFunc // of what refreshes itself in the background
 }
 
-func openTourBooks(e *env, vars map[string]string) (*tourBooks, error) {
+func openTourBooks(whole *env, vars map[string]string) (*tourBooks, error) {
+	e := *whole
+	b := &tourBooks{}
+	e.ctx, b.end = context.WithCancel(whole.ctx)
 	c := apiCommand{
 		Chains: vars["STRONGROOM_CHAINS_FILE"], Signer: vars["STRONGROOM_SIGNER_ADDRESS"],
 		Certs: vars["STRONGROOM_TLS_DIR"], Environment: "development",
 	}
-	b := &tourBooks{}
 	var err error
 	if b.pool, err = pg.Open(e.ctx, vars["STRONGROOM_DATABASE_URL"]); err != nil {
 		return nil, err
@@ -134,11 +132,12 @@ func openTourBooks(e *env, vars map[string]string) (*tourBooks, error) {
 	if b.adapters, err = openAdapters(chains); err != nil {
 		return nil, err
 	}
-	b.store, err = c.custody(e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
+	b.store, err = c.custody(&e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
 	return b, err
 }
 
 func (b *tourBooks) close(ctx context.Context) error {
+	b.end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := b.book.Close(ctx)
