@@ -32,7 +32,7 @@ func (c *Claims) Take(port int) bool {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return false
 	}
-	f, err := os.OpenFile(filepath.Join(c.dir, fmt.Sprintf("%d.lock", port)), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(filepath.Join(c.dir, fmt.Sprintf("%d.lock", port)), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return false
 	}
