@@ -13,15 +13,20 @@ import (
 // that committers of several processes take turns. While the server writes and
 // commits one batch, the next is judged on top of it; see flight.
 type committer struct {
-	cfg    Config
-	book   *book
-	spare  *writer // of the last batch that is certainly over
-	flying *flight // nil while nothing is on its way
-	held   *request
+	cfg      Config
+	book     *book
+	spare    []*writer // of batches that are certainly over
+	flying   *flight   // nil while nothing is on its way
+	boarding *flight   // stands on flying
+	next     *prepared // stands on both
+	held     *request
+	// undisturbed counts batches since another process booked in between.
+	undisturbed int
+	boards      boarding
 }
 
 func newCommitter(cfg Config) *committer {
-	c := &committer{cfg: cfg, book: newBook(cfg.CacheEntries)}
+	c := &committer{cfg: cfg, book: newBook(cfg.CacheEntries), boards: usualBoarding()}
 	c.book.forget()
 	return c
 }
@@ -99,7 +104,17 @@ func (c *committer) try(batch []*request, mode int) error {
 	if err := c.launch(batch, mode, nil); err != nil {
 		return err
 	}
-	return c.land(nil)
+	return c.land(<-c.flying.result)
+}
+
+func (c *committer) takeWriter() *writer {
+	last := len(c.spare) - 1
+	if last < 0 {
+		return newWriter()
+	}
+	w := c.spare[last]
+	c.spare = c.spare[:last]
+	return w
 }
 
 func (c *committer) answer(batch []*request, err error) {

@@ -45,14 +45,31 @@ func wantClean(tb testing.TB, pool *pgxpool.Pool, except ...string) {
 }
 
 // TestDatabaseAgreesWithModel lets callers work at the same time, each in a
-// universe of its own with a model of its own, through whichever of three
+// universe of its own with a model of its own, through whichever of the
 // ledgers comes up.
 func TestDatabaseAgreesWithModel(t *testing.T) {
+	for name, c := range map[string]struct {
+		ledgers int
+		boards  bool
+	}{"one": {1, true}, "three": {3, false}, "three boarding": {3, true}} {
+		t.Run(name, func(t *testing.T) {
+			ledgers, pool := several(t, c.ledgers)
+			for _, l := range ledgers {
+				if c.boards {
+					ledger.AlwaysBoard(l, 0)
+				}
+			}
+			agreeWithModel(t, ledgers, pool)
+		})
+	}
+}
+
+func agreeWithModel(t *testing.T, ledgers []*ledger.Ledger, pool *pgxpool.Pool) {
+	t.Helper()
 	callers, commands := 24, 200
 	if testing.Short() {
 		commands = 40
 	}
-	ledgers, pool := several(t, 3)
 	seed := rand.Uint64()
 	var wg sync.WaitGroup
 	for n := range callers {

@@ -70,6 +70,10 @@ func (p *PureBook) Position(asset string) Position {
 // Database returns the url that l works on.
 func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
 
+// AlwaysBoard makes batches of any size board, once n were undisturbed. Call it
+// before the first booking.
+func AlwaysBoard(l *Ledger, n int) { l.committer.boards = boarding{after: n, least: 1} }
+
 // Queued returns how many requests wait.
 func Queued(l *Ledger) int { return len(l.queue) }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -11,15 +12,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// flight is a batch that has been judged under the lock of the head and is being
-// written and committed. Nobody of it is answered before the outcome is known.
-// Whatever is judged meanwhile stands on the head that it leaves behind; where it
-// fails, all of that is forgotten and judged again.
+// flight is a batch that has been judged and is being written and committed.
+// Nobody of it is answered before the outcome is known. Whatever is judged
+// meanwhile stands on the head that it leaves behind; where it fails, all of that
+// is forgotten and judged again.
 type flight struct {
-	batch  []*request
-	after  head
-	writer *writer
-	result chan error // gets one value
+	batch   []*request
+	after   head
+	writer  *writer       // nil where there is nothing to write
+	written chan struct{} // closed once the server has the rows: the totals follow
+	result  chan error    // gets one value
+	clear   chan bool     // of a batch that boarded; see board
+}
+
+func newFlight(batch []*request, after head) *flight {
+	return &flight{batch: batch, after: after, written: make(chan struct{}), result: make(chan error, 1), clear: make(chan bool, 1)}
 }
 
 // prepared is a batch judged on top of a flight.
@@ -27,7 +34,6 @@ type prepared struct {
 	batch   []*request
 	sitting *sitting
 	on      head
-	err     error // the flight's outcome
 }
 
 // launch judges the batch under the head lock, unless ready says that it has been
@@ -85,9 +91,25 @@ func (c *committer) launch(batch []*request, mode int, ready *prepared) (err err
 func (f *flight) fly(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	defer conn.Release()
 	defer func() { _ = tx.Rollback(ctx) }() // after a commit this does nothing
-	if err := f.writer.send(ctx, tx); err != nil {
+	if err := f.write(ctx, tx); err != nil {
 		return err
 	}
+	totals, err := f.writer.script(ctx, conn.Conn(), nil)
+	if err != nil {
+		return err
+	}
+	if err := totals.run(ctx, conn.Conn().PgConn()); err != nil {
+		return err
+	}
+	return f.commit(ctx, tx)
+}
+
+func (f *flight) write(ctx context.Context, tx pgx.Tx) error {
+	defer close(f.written)
+	return f.writer.sendRows(ctx, tx.Conn().PgConn())
+}
+
+func (f *flight) commit(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
@@ -104,11 +126,12 @@ func (c *committer) judge(ctx context.Context, tx pgx.Tx, batch []*request, mode
 	b := c.book
 	var s *sitting
 	if ready != nil && ready.on.same(before) {
+		c.undisturbed++
 		s = ready.sitting
-		s.tx = tx
-		err = s.settleDoubts(ctx)
+		err = s.settleDoubts(ctx, tx)
 	} else {
 		if ready != nil { // another process has booked in between
+			c.undisturbed = 0
 			b.forget()
 		}
 		b.begin(before)
@@ -121,34 +144,26 @@ func (c *committer) judge(ctx context.Context, tx pgx.Tx, batch []*request, mode
 	if err != nil {
 		return nil, err
 	}
-	f := &flight{batch: batch, after: before, result: make(chan error, 1)}
+	f := newFlight(batch, before)
 	if len(b.heads) > 0 || len(b.attestations) > 0 {
-		f.writer, c.spare = c.spare, nil
-		if f.writer == nil {
-			f.writer = newWriter()
-		}
+		f.writer = c.takeWriter()
 		f.after = f.writer.encode(b, before, s.now)
 	}
 	b.confirm(f.after)
 	return f, nil
 }
 
-// land waits for the end of the flight, unless ended already tells its outcome.
-func (c *committer) land(ended *prepared) (err error) {
+// land takes note of how the flight ended.
+func (c *committer) land(err error) error {
 	f := c.flying
 	c.flying = nil
-	if ended != nil {
-		err = ended.err
-	} else {
-		err = <-f.result
-	}
 	if err != nil {
 		// What is left of a broken connection may still read the writer's buffers.
 		c.book.forget()
 		return err
 	}
 	if f.writer != nil {
-		c.spare = f.writer
+		c.spare = append(c.spare, f.writer)
 	}
 	return nil
 }
@@ -157,27 +172,54 @@ func (c *committer) land(ended *prepared) (err error) {
 // landed, and sends the next.
 func (c *committer) follow(queue <-chan *request) {
 	f := c.flying
-	next := c.prepare(queue)
-	ready := next
-	answered := func() {}
-	if err := c.land(next); err != nil {
-		c.retry(f.batch, err)
-		ready = nil // what it stood on is not there
-	} else {
-		answered = c.answerSoon(f.batch)
+	ended := c.gather(queue)
+	switch err := c.land(ended); {
+	case err != nil:
+		c.startOver(f, err)
+	case c.boarding != nil:
+		c.depart()
+		c.answer(f.batch, nil)
+	default:
+		c.launchNext(f)
 	}
+	if r := c.held; r != nil && c.flying == nil {
+		c.held = nil
+		c.serve(c.fill(r, queue))
+	}
+}
+
+// launchNext sends what was judged on top of f, which has landed.
+func (c *committer) launchNext(f *flight) {
+	next := c.next
+	c.next = nil
+	answered := c.answerSoon(f.batch)
 	var err error
 	if len(next.batch) > 0 {
-		err = c.launch(next.batch, optimistic, ready)
+		err = c.launch(next.batch, optimistic, next)
 		runtime.Gosched() // to the flight, which has something to send
 	}
 	answered()
 	if err != nil {
 		c.retry(next.batch, err)
 	}
-	if r := c.held; r != nil && c.flying == nil {
-		c.held = nil
-		c.serve(c.fill(r, queue))
+}
+
+// startOver books f, which failed, again where that is safe, and everything that
+// was judged on top of it.
+func (c *committer) startOver(f *flight, err error) {
+	void := c.ground()
+	if errors.Is(err, errOvertaken) {
+		c.undisturbed = 0
+		void = append([][]*request{f.batch}, void...)
+	} else {
+		c.retry(f.batch, err)
+	}
+	for i, batch := range void {
+		if i == len(void)-1 {
+			c.serve(batch)
+		} else {
+			c.retry(batch, c.try(batch, optimistic))
+		}
 	}
 }
 
@@ -197,31 +239,49 @@ func (c *committer) answerSoon(batch []*request) (now func()) {
 	}
 }
 
-// prepare judges what comes in until the flight has ended. One request that needs
-// the database before it can be judged is held, and nobody overtakes it.
-func (c *committer) prepare(queue <-chan *request) *prepared {
-	f, b := c.flying, c.book
-	b.begin(f.after)
-	s := &sitting{book: b, now: c.bookingTime(f.after)}
-	p := &prepared{sitting: s, on: f.after}
+// gather judges what comes in until the flight has ended, and returns how. One
+// request that needs the database before it can be judged is held, and nobody
+// overtakes it.
+func (c *committer) gather(queue <-chan *request) error {
+	f, written := c.flying, c.flying.written
+	if c.next == nil {
+		c.prepare(f.after)
+	}
 	for {
-		if c.held != nil || len(p.batch) == c.cfg.BatchLimit {
-			queue = nil // a nil channel never delivers
+		if written == nil && c.worthBoarding() {
+			c.board()
+		}
+		from := queue
+		if c.held != nil || len(c.next.batch) == c.cfg.BatchLimit {
+			from = nil // a nil channel never delivers
 		}
 		select {
-		case p.err = <-f.result:
-			return p
-		case r, open := <-queue:
-			switch {
-			case !open:
+		case err := <-f.result:
+			return err
+		case <-written:
+			written = nil
+		case r, open := <-from:
+			if !open {
 				queue = nil
-			case !r.taken.CompareAndSwap(false, true): // the caller gave up
-			case !b.covers(r):
-				c.held = r
-			default:
-				p.batch = append(p.batch, r)
-				s.judgeKnown(r)
+				continue
 			}
+			c.take(r)
 		}
+	}
+}
+
+// prepare begins a batch on top of one that is under way.
+func (c *committer) prepare(on head) {
+	c.book.begin(on)
+	c.next = &prepared{sitting: &sitting{book: c.book, now: c.bookingTime(on)}, on: on}
+}
+
+func (c *committer) take(r *request) {
+	switch {
+	case !r.taken.CompareAndSwap(false, true): // the caller gave up
+	case c.next.sitting.judgeKnown(r):
+		c.next.batch = append(c.next.batch, r)
+	default:
+		c.held = r
 	}
 }

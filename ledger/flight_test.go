@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,10 +40,15 @@ type flying struct {
 	got     map[string]error
 }
 
-func takeOff(t *testing.T, outcome string) *flying {
+func takeOff(t *testing.T, outcome string, boards bool) *flying {
 	t.Helper()
 	l, pool := fresh(t)
+	if boards {
+		ledger.AlwaysBoard(l, 0)
+	}
 	bank(t, l)
+	other, _ := start(t, ledger.Database(l))
+	mustPost(t, other, single("elsewhere", hot, bob, 1)) // l does not remember it
 	mustPost(t, l, hold("held", 10))
 	mustPost(t, l, single("acquaint", hot, bob, 1)) // bob is cached from here on
 	if _, err := pool.Exec(t.Context(), slowCommit); err != nil {
@@ -113,36 +119,45 @@ func onTop() []ledger.Transaction {
 
 // TestPreparedBatch lets the batch under a prepared one end in every way.
 func TestPreparedBatch(t *testing.T) {
-	for outcome, c := range map[string]struct {
+	type expected struct {
 		first, needsFirst bool
 		ann               uint64
-	}{
+	}
+	inEachWay(t, map[string]expected{
 		"good":   {first: true, needsFirst: true, ann: 1_000 + 100 - 10 - 1_050},
 		"breaks": {ann: 1_000 - 10},
 		"faults": {ann: 1_000 - 10},
 		"dies":   {ann: 1_000 - 10},
-	} {
-		t.Run(outcome, func(t *testing.T) {
-			f := takeOff(t, outcome)
-			f.prepare(onTop()...)
-			f.land()
-			if (f.got["first"] == nil) != c.first {
-				t.Errorf("first: %v", f.got["first"])
-			}
-			for _, id := range []string{"plain", "held/post", "another"} {
-				wantErr(t, id, f.got[id], nil)
-			}
-			wantErr(t, "too-much", f.got["too-much"], ledger.ErrInsufficient)
-			if c.needsFirst {
-				wantErr(t, "needs-first", f.got["needs-first"], nil)
-			} else {
-				wantErr(t, "needs-first", f.got["needs-first"], ledger.ErrInsufficient)
-			}
-			wantKept(t, f.ledger, f.got)
-			wantBalance(t, f.ledger, ann, c.ann, c.ann-5)
-			wantSound(t, f.ledger)
-			wantClean(t, f.pool)
-		})
+	}, func(t *testing.T, f *flying, c expected) {
+		t.Helper()
+		f.prepare(onTop()...)
+		f.land()
+		if (f.got["first"] == nil) != c.first {
+			t.Errorf("first: %v", f.got["first"])
+		}
+		for _, id := range []string{"plain", "held/post", "another"} {
+			wantErr(t, id, f.got[id], nil)
+		}
+		wantErr(t, "too-much", f.got["too-much"], ledger.ErrInsufficient)
+		if c.needsFirst {
+			wantErr(t, "needs-first", f.got["needs-first"], nil)
+		} else {
+			wantErr(t, "needs-first", f.got["needs-first"], ledger.ErrInsufficient)
+		}
+		wantKept(t, f.ledger, f.got)
+		wantBalance(t, f.ledger, ann, c.ann, c.ann-5)
+		wantSound(t, f.ledger)
+		wantClean(t, f.pool)
+	})
+}
+
+// inEachWay runs test on a batch that ends as the keys say, with and without a
+// batch that boards on top of it.
+func inEachWay[C any](t *testing.T, cases map[string]C, test func(*testing.T, *flying, C)) {
+	t.Helper()
+	for outcome, c := range cases {
+		t.Run(outcome, func(t *testing.T) { test(t, takeOff(t, outcome, false), c) })
+		t.Run(outcome+" with boarding", func(t *testing.T) { test(t, takeOff(t, outcome, true), c) })
 	}
 }
 
@@ -160,63 +175,123 @@ func wantKept(tb testing.TB, l *ledger.Ledger, got map[string]error) {
 // TestPreparedRepetition asks again for what is in flight: the answer must wait
 // for the flight, and follow its outcome.
 func TestPreparedRepetition(t *testing.T) {
-	for _, outcome := range []string{"good", "faults"} {
-		f := takeOff(t, outcome)
+	inEachWay(t, map[string]bool{"good": true, "faults": false}, func(t *testing.T, f *flying, repeated bool) {
+		t.Helper()
 		again, err := ledger.Enqueue(t.Context(), f.ledger, single("first", hot, ann, 100))
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.taken(0)
 		f.land()
-		if r, err := again(); err != nil || r.Repeated != (outcome == "good") {
-			t.Errorf("%s: repeated %v, %v", outcome, r.Repeated, err)
+		if r, err := again(); err != nil || r.Repeated != repeated {
+			t.Errorf("repeated %v, %v", r.Repeated, err)
 		}
 		wantBalance(t, f.ledger, ann, 1_100, 1_090)
 		wantClean(t, f.pool)
-	}
+	})
 }
 
 // TestAnotherProcessBetweenTwoBatches lets a second ledger, which waits for the
 // head, book between a batch and the one prepared on top of it.
 func TestAnotherProcessBetweenTwoBatches(t *testing.T) {
-	f := takeOff(t, "good")
-	other, _ := start(t, ledger.Database(f.ledger))
-	f.post(other, single("other", ann, bob, 60))
-	waitFor(t, func() bool { return waiting(t, f.pool) == 2 })
-	f.prepare(onTop()...)
-	f.land()
-	wantErr(t, "first", f.got["first"], nil)
-	if (f.got["other"] == nil) == (f.got["needs-first"] == nil) {
-		t.Errorf("of two that exclude each other: other %v, needs-first %v", f.got["other"], f.got["needs-first"])
-	}
-	wantKept(t, f.ledger, f.got)
-	wantSound(t, f.ledger)
-	wantClean(t, f.pool)
+	inEachWay(t, map[string]bool{"good": true}, func(t *testing.T, f *flying, _ bool) {
+		t.Helper()
+		other, _ := start(t, ledger.Database(f.ledger))
+		f.post(other, single("other", ann, bob, 60))
+		waitFor(t, func() bool { return waiting(t, f.pool) == 2 })
+		f.prepare(onTop()...)
+		f.land()
+		wantErr(t, "first", f.got["first"], nil)
+		if (f.got["other"] == nil) == (f.got["needs-first"] == nil) {
+			t.Errorf("of two that exclude each other: other %v, needs-first %v", f.got["other"], f.got["needs-first"])
+		}
+		wantKept(t, f.ledger, f.got)
+		wantSound(t, f.ledger)
+		wantClean(t, f.pool)
+	})
 }
 
 // TestCloseDrainsPrepared closes while one batch hangs and another is prepared.
 func TestCloseDrainsPrepared(t *testing.T) {
-	f := takeOff(t, "good")
-	f.prepare(onTop()...)
-	f.post(f.ledger, single("attached", hot, ann, 1), func(context.Context, pgx.Tx) error { return nil })
-	f.taken(0)
-	f.post(f.ledger, single("queued", hot, ann, 1))
-	f.taken(1)
-	closed := make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		closed <- f.ledger.Close(ctx)
-	}()
+	inEachWay(t, map[string]bool{"good": true}, func(t *testing.T, f *flying, _ bool) {
+		t.Helper()
+		f.prepare(onTop()...)
+		f.post(f.ledger, single("attached", hot, ann, 1), func(context.Context, pgx.Tx) error { return nil })
+		f.taken(0)
+		f.post(f.ledger, single("queued", hot, ann, 1))
+		f.taken(1)
+		closed := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			closed <- f.ledger.Close(ctx)
+		}()
+		f.land()
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"first", "plain", "needs-first", "held/post", "another", "attached", "queued"} {
+			wantErr(t, id, f.got[id], nil)
+		}
+		wantKept(t, f.ledger, f.got)
+		wantClean(t, f.pool)
+	})
+}
+
+// TestBoarding follows a batch onto its second connection: its rows are with the
+// server while the one below still commits, it holds no lock that others wait
+// for, and it lands after the one below, or not at all.
+func TestBoarding(t *testing.T) {
+	inEachWay(t, map[string]bool{"good": true, "dies": false}, func(t *testing.T, f *flying, lands bool) {
+		t.Helper()
+		boards := strings.HasSuffix(t.Name(), "boarding")
+		f.prepare(onTop()...)
+		if boards {
+			waitFor(t, func() bool { return inTransaction(t, f.pool) == 1 })
+		}
+		f.post(f.ledger, single("last", ann, bob, 1)) // on top of both
+		f.taken(0)
+		f.land()
+		wantErr(t, "plain", f.got["plain"], nil)
+		if lands {
+			var first, plain, last uint64
+			for id, into := range map[string]*uint64{"first": &first, "plain": &plain, "last": &last} {
+				booked, err := f.ledger.Transaction(t.Context(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				*into = booked.Receipt.Batch
+			}
+			if first >= plain || plain > last {
+				t.Errorf("batches %d, %d, %d", first, plain, last)
+			}
+		}
+		wantKept(t, f.ledger, f.got)
+		wantSound(t, f.ledger)
+		wantClean(t, f.pool)
+	})
+}
+
+// TestBoardedRepetition sends on top of a flight what was booked long ago and is
+// no longer known: the database refuses the batch, and the answers are right.
+func TestBoardedRepetition(t *testing.T) {
+	f := takeOff(t, "good", true)
+	f.prepare(single("elsewhere", hot, bob, 1), single("plain", hot, bob, 1))
 	f.land()
-	if err := <-closed; err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []string{"first", "plain", "needs-first", "held/post", "another", "attached", "queued"} {
-		wantErr(t, id, f.got[id], nil)
-	}
-	wantKept(t, f.ledger, f.got)
+	wantErr(t, "plain", f.got["plain"], nil)
+	wantErr(t, "elsewhere", f.got["elsewhere"], nil)
+	wantBalance(t, f.ledger, bob, 3, 3)
 	wantClean(t, f.pool)
+}
+
+// inTransaction counts connections that have something uncommitted and wait to
+// be told to go on.
+func inTransaction(tb testing.TB, pool *pgxpool.Pool) (n int) {
+	tb.Helper()
+	if err := pool.QueryRow(tb.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND backend_xid IS NOT NULL").Scan(&n); err != nil {
+		tb.Fatal(err)
+	}
+	return n
 }
 
 // waiting counts who waits for a lock.

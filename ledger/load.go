@@ -33,18 +33,6 @@ func (h head) same(other head) bool {
 	return h.batch == other.batch && h.seq == other.seq && h.hash == other.hash
 }
 
-// covers reports whether r can be judged without asking the database.
-func (b *book) covers(r *request) bool {
-	if r.attestation != nil {
-		return b.positions[r.attestation.Asset] != nil
-	}
-	if len(r.attachments) > 0 {
-		return false
-	}
-	one := []*request{r}
-	return len(b.missingPendings(one)) == 0 && len(b.missingAccounts(one)) == 0
-}
-
 // load reads what the batch names and the book does not know.
 func (b *book) load(ctx context.Context, tx pgx.Tx, batch []*request) error {
 	if ids := b.missingPendings(batch); len(ids) > 0 {

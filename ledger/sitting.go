@@ -43,17 +43,32 @@ func (s *sitting) judge(ctx context.Context, batch []*request, mode int) error {
 			return err
 		}
 	}
-	return s.settleDoubts(ctx)
+	return s.settleDoubts(ctx, s.tx)
 }
 
-// judgeKnown fills in the outcome of a request that the book covers. What is
-// doubtful is settled later, when there is an SQL transaction to ask in.
-func (s *sitting) judgeKnown(r *request) {
-	if r.attestation != nil {
+// judgeKnown fills in the outcome of a request where that needs no database, and
+// tells whether it did. What is doubtful is settled later, when there is an SQL
+// transaction to ask in.
+func (s *sitting) judgeKnown(r *request) bool {
+	switch {
+	case r.attestation != nil:
+		if s.book.positions[r.attestation.Asset] == nil {
+			return false
+		}
 		r.err = s.book.attest(r.attestation)
-		return
+		return true
+	case len(r.attachments) > 0:
+		return false
 	}
-	s.rule(r, false)
+	s.rule(r, true)
+	if errors.Is(r.err, ErrAccountUnknown) || errors.Is(r.err, ErrPendingUnknown) {
+		r.err = nil // to the book; the database may know
+		return false
+	}
+	if r.err != nil && !errors.Is(r.err, ErrConflict) {
+		s.doubtful = append(s.doubtful, r)
+	}
+	return true
 }
 
 // probeFirst looks up the ids of all requests, or only of those whose
@@ -89,7 +104,7 @@ func (s *sitting) rule(r *request, probed bool) bool {
 		r.repeat(found)
 		return false
 	}
-	if id, used := s.usedTransfer(r, s.known.transfers); used {
+	if id, used := usedTransfer(r, s.book.ids, s.known.transfers); used {
 		r.err = fmt.Errorf("transfer id %q: %w", id, ErrConflict)
 		return false
 	}
@@ -104,14 +119,12 @@ func (s *sitting) rule(r *request, probed bool) bool {
 }
 
 // usedTransfer finds a leg whose id another transaction has used.
-func (s *sitting) usedTransfer(r *request, found map[TransferID]struct{}) (TransferID, bool) {
+func usedTransfer(r *request, sets ...map[TransferID]struct{}) (TransferID, bool) {
 	for i := range r.tx.Legs {
-		id := r.tx.Legs[i].ID
-		if _, used := s.book.ids[id]; used {
-			return id, true
-		}
-		if _, used := found[id]; used {
-			return id, true
+		for _, set := range sets {
+			if _, used := set[r.tx.Legs[i].ID]; used {
+				return r.tx.Legs[i].ID, true
+			}
 		}
 	}
 	return "", false
@@ -175,18 +188,19 @@ func runAttachments(ctx context.Context, tx pgx.Tx, attachments []Attachment) (e
 }
 
 // settleDoubts looks the refused ids up and answers those that are repetitions.
-func (s *sitting) settleDoubts(ctx context.Context) error {
+// It leaves the book alone, which may be at a later batch by now.
+func (s *sitting) settleDoubts(ctx context.Context, tx pgx.Tx) error {
 	if len(s.doubtful) == 0 {
 		return nil
 	}
-	found, err := probe(ctx, s.tx, s.doubtful)
+	found, err := probe(ctx, tx, s.doubtful)
 	if err != nil {
 		return err
 	}
 	for _, r := range s.doubtful {
 		if before, ok := found.transactions[r.tx.ID]; ok {
 			r.repeat(before)
-		} else if id, used := s.usedTransfer(r, found.transfers); used {
+		} else if id, used := usedTransfer(r, found.transfers); used {
 			r.err = fmt.Errorf("transfer id %q: %w", id, ErrConflict)
 		}
 	}

@@ -34,8 +34,9 @@ const (
 	copyTransfers    = "COPY ledger.transfer (" + transferColumns + ") FROM STDIN (FORMAT binary)"
 	copyTransactions = "COPY ledger.transaction (" + transactionColumns + ") FROM STDIN (FORMAT binary)"
 	copyTrailer      = "\xff\xff"
-	updateName       = "ledger_update_balances"
-	updateBalances   = `
+	// An account at any other version than the book knew is left alone, which
+	// fails the batch.
+	updateBalances = `
 UPDATE ledger.balance b
    SET debits_posted = u.debits, credits_posted = u.credits, debits_pending = u.holds, credits_pending = u.announced,
        version = u.version, last_seq = u.seq
@@ -64,23 +65,16 @@ DELETE FROM ledger.expiry e USING unnest($1::timestamptz[], $2::bigint[]) AS u (
  WHERE e.expires = u.expires AND e.pending = u.pending`
 )
 
-// send writes the encoded batch and moves the head, which counts once the SQL
-// transaction is committed. It reads nothing but what encode made.
-func (w *writer) send(ctx context.Context, tx pgx.Tx) error {
-	conn := tx.Conn().PgConn()
-	if w.rows > 0 {
-		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transactions), copyTransactions); err != nil {
-			return fmt.Errorf("write transactions: %w", err)
-		}
-		if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transfers), copyTransfers); err != nil {
-			return fmt.Errorf("write transfers: %w", err)
-		}
-		if err := w.updateBalances(ctx, tx.Conn()); err != nil {
-			return err
-		}
+// sendRows writes what is only ever added. It reads nothing but what encode made.
+func (w *writer) sendRows(ctx context.Context, conn *pgconn.PgConn) error {
+	if w.rows == 0 {
+		return nil
 	}
-	if err := tx.SendBatch(ctx, w.totals).Close(); err != nil {
-		return fmt.Errorf("move head: %w", err)
+	if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transactions), copyTransactions); err != nil {
+		return fmt.Errorf("write transactions: %w", err)
+	}
+	if _, err := conn.CopyFrom(ctx, bytes.NewReader(w.transfers), copyTransfers); err != nil {
+		return fmt.Errorf("write transfers: %w", err)
 	}
 	return nil
 }
@@ -143,32 +137,6 @@ func (w *writer) encodeBalances(b *book) {
 	}
 	w.accounts, w.starts, w.ends, w.latest = account.done(), start.done(), end.done(), latest.done()
 	w.debits, w.credits, w.holds, w.announced = debits.done(), credits.done(), holds.done(), announced.done()
-}
-
-// updateBalances moves each touched account from the version that the book knew
-// to its new one; an account at any other version fails the batch.
-func (w *writer) updateBalances(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Prepare(ctx, updateName, updateBalances); err != nil {
-		return fmt.Errorf("prepare update of balances: %w", err)
-	}
-	values := [][]byte{w.accounts, w.starts, w.ends, w.latest, w.debits, w.credits, w.holds, w.announced}
-	tag, err := execBinary(ctx, conn.PgConn(), updateName, values)
-	if err != nil {
-		return fmt.Errorf("update balances: %w", err)
-	}
-	if tag.RowsAffected() != w.changed {
-		return fmt.Errorf("update %d balances, found %d: %w", w.changed, tag.RowsAffected(), errLostUpdate)
-	}
-	return nil
-}
-
-// execBinary runs a prepared statement whose parameters are already in binary.
-func execBinary(ctx context.Context, conn *pgconn.PgConn, name string, values [][]byte) (pgconn.CommandTag, error) {
-	tag, err := conn.ExecPrepared(ctx, name, values, []int16{pgtype.BinaryFormatCode}, nil).Close()
-	if err != nil {
-		return tag, fmt.Errorf("execute %s: %w", name, err)
-	}
-	return tag, nil
 }
 
 // totalsOf queues everything but the transfers, for one round trip.
