@@ -71,7 +71,7 @@ func (b *book) sides(debit, credit AccountID) (d, c *account, err error) {
 		return nil, nil, fmt.Errorf("credit %q: %w", credit, ErrAccountUnknown)
 	}
 	if d.asset != c.asset {
-		return nil, nil, fmt.Errorf("%s and %s: %w", d.asset, c.asset, ErrAssetMismatch)
+		return nil, nil, fmt.Errorf("%s and %s: %w", d.assetCode(), c.assetCode(), ErrAssetMismatch)
 	}
 	return d, c, nil
 }
@@ -96,13 +96,13 @@ func (b *book) move(leg *Transfer, r *row) error {
 	}
 	for _, a := range [...]*account{d, c} {
 		if err := a.check(a == d); err != nil {
-			return fmt.Errorf("%q: %w", a.id, err)
+			return fmt.Errorf("%q: %w", a.accountID(), err)
 		}
 	}
 	r.debit, r.credit, r.amount = d, c, leg.Amount
 	if leg.Kind == Pending {
 		r.expires = leg.Expires.Truncate(time.Microsecond)
-		b.pendings.put(leg.ID, &pending{seq: r.seq, debit: d.id, credit: c.id, amount: leg.Amount, expires: r.expires})
+		b.pendings.put(leg.ID, &pending{seq: r.seq, debit: leg.Debit, credit: leg.Credit, amount: leg.Amount, expires: r.expires})
 		b.undo.opened = append(b.undo.opened, leg.ID)
 	}
 	return nil
@@ -192,10 +192,10 @@ func (p *pending) expired(now time.Time) bool {
 // release gives back what was held. A hold that is not there is a broken book.
 func release(d, c *account, amount money.Units) (err error) {
 	if d.state.debitsHeld, err = d.state.debitsHeld.Sub(amount); err != nil {
-		return fmt.Errorf("release hold of %q: %w", d.id, err)
+		return fmt.Errorf("release hold of %q: %w", d.accountID(), err)
 	}
 	if c.state.creditsAhead, err = c.state.creditsAhead.Sub(amount); err != nil {
-		return fmt.Errorf("release hold of %q: %w", c.id, err)
+		return fmt.Errorf("release hold of %q: %w", c.accountID(), err)
 	}
 	return nil
 }

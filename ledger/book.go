@@ -14,7 +14,7 @@ import (
 // and reads no clock. Every change can be undone up to a mark, so that one bad
 // transaction leaves nothing behind; a confirmed batch cannot.
 type book struct {
-	accounts  *cache[AccountID, *account]
+	accounts  *accountStore
 	pendings  *cache[TransferID, *pending]
 	booked    *cache[string, receipt]
 	positions map[string]*position
@@ -39,8 +39,8 @@ type book struct {
 // account is one account with its running totals.
 type account struct {
 	no         int64
-	id         AccountID
-	asset      string
+	id         accountText
+	asset      assetText
 	class      Class
 	overdraw   bool
 	custody    bool // outside assets: what leaves here leaves the house
@@ -49,6 +49,9 @@ type account struct {
 	round      int64 // round that last touched it
 	roundStart int64 // version before that round
 }
+
+func (a *account) accountID() AccountID { return AccountID(a.id.text()) }
+func (a *account) assetCode() string    { return string(a.asset.text()) }
 
 // state is what changes about an account.
 type state struct {
@@ -119,7 +122,7 @@ const lesserCaches = 8
 
 func newBook(cacheEntries int) *book {
 	b := &book{ids: map[TransferID]struct{}{}}
-	b.accounts = newCache[AccountID, *account](cacheEntries)
+	b.accounts = newAccountStore(cacheEntries)
 	b.pendings = newCache[TransferID, *pending](cacheEntries / lesserCaches)
 	b.booked = newCache[string, receipt](cacheEntries / lesserCaches)
 	b.positions = map[string]*position{}
@@ -180,11 +183,11 @@ func (b *book) sortTouched() {
 
 // position returns the asset's position, to be changed. A position that the
 // database does not hold starts empty.
-func (b *book) position(asset string) *position {
-	p := b.positions[asset]
+func (b *book) position(asset []byte) *position {
+	p := b.positions[string(asset)]
 	if p == nil {
-		p = &position{asset: asset}
-		b.positions[asset] = p
+		p = &position{asset: string(asset)}
+		b.positions[p.asset] = p
 	}
 	if p.round != b.round {
 		p.round = b.round

@@ -38,7 +38,7 @@ func (l *link) transfer(encoded []byte, debit, credit *account) {
 	l.add(partTransfer, encoded)
 	l.buf = l.buf[:0]
 	for _, a := range [...]*account{debit, credit} {
-		l.buf = append(appendText(appendText(l.buf, a.id), a.asset), byte(a.class))
+		l.buf = append(appendText(appendText(l.buf, a.id.text()), a.asset.text()), byte(a.class))
 	}
 	l.digest.Write(l.buf)
 }

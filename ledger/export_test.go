@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -19,9 +20,11 @@ func NewPureBook(accounts []Account) *PureBook {
 	p.book.forget()
 	p.book.begin(head{batch: nothingConfirmed})
 	for i, a := range accounts {
-		p.book.accounts.put(a.ID, &account{
-			no: int64(i + 1), id: a.ID, asset: a.Asset, class: a.Class, overdraw: a.MayOverdraw, max: a.Max, custody: isCustody(a.ID, a.Class),
-		})
+		kept := account{no: int64(i + 1), class: a.Class, overdraw: a.MayOverdraw, max: a.Max, custody: isCustody([]byte(a.ID), a.Class)}
+		if err := errors.Join(kept.id.Scan(string(a.ID)), kept.asset.Scan(a.Asset)); err != nil {
+			panic(err)
+		}
+		p.book.accounts.put(&kept)
 	}
 	return p
 }
@@ -56,14 +59,14 @@ func (p *PureBook) Attest(a Attestation) error { return p.book.attest(&a) }
 func (p *PureBook) Balance(id AccountID) Balance {
 	a, _ := p.book.accounts.find(id)
 	return Balance{
-		Account: id, Asset: a.asset, Class: a.class, Version: uint64(a.state.version),
+		Account: id, Asset: a.assetCode(), Class: a.class, Version: uint64(a.state.version),
 		DebitsPosted: a.state.debits, CreditsPosted: a.state.credits, DebitsPending: a.state.debitsHeld, CreditsPending: a.state.creditsAhead,
 	}
 }
 
 // Position returns the state of an asset.
 func (p *PureBook) Position(asset string) Position {
-	t := p.book.position(asset).total
+	t := p.book.position([]byte(asset)).total
 	return Position{Asset: asset, Liabilities: t.liabilities(), Attested: t.attested, Outflows: uint64(t.outflows)}
 }
 
@@ -113,6 +116,45 @@ func CheckCache(limit int, keys []int) error {
 			}
 		}
 		all = maps.Clone(c.entries)
+	}
+	return nil
+}
+
+// CheckAccounts does the same to the store of accounts, and clears it half way.
+func CheckAccounts(limit int, keys []int) error {
+	s := newAccountStore(limit)
+	all := map[AccountID]int64{}
+	for i, k := range keys {
+		if i == len(keys)/2 {
+			s.clear()
+			all = map[AccountID]int64{}
+		}
+		id := AccountID(fmt.Sprintf("account/%d", k))
+		if _, known := s.find(id); !known {
+			var a account
+			if err := a.id.Scan(string(id)); err != nil {
+				return err
+			}
+			a.no = int64(i)
+			s.put(&a)
+			all[id] = a.no
+		}
+		s.age()
+		if len(s.index) > limit || len(s.index)+len(s.free) != int(s.used) {
+			return fmt.Errorf("%d kept and %d free of %d, limit %d", len(s.index), len(s.free), s.used, limit)
+		}
+		kept := 0
+		for id, no := range all {
+			if a, known := s.find(id); known {
+				kept++
+				if a.no != no || a.accountID() != id {
+					return fmt.Errorf("%s is number %d named %s, put as %d", id, a.no, a.accountID(), no)
+				}
+			}
+		}
+		if kept != len(s.index) {
+			return fmt.Errorf("%d found of %d kept", kept, len(s.index))
+		}
 	}
 	return nil
 }

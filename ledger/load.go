@@ -123,21 +123,19 @@ func (b *book) loadAccounts(ctx context.Context, tx pgx.Tx, ids []string) error 
 	}
 	defer rows.Close()
 	for rows.Next() {
-		a := &account{}
+		var a account
 		s := &a.state
 		if err := rows.Scan(&a.no, &a.id, &a.asset, &a.class, &a.overdraw, &a.max,
 			&s.debits, &s.credits, &s.debitsHeld, &s.creditsAhead, &s.version, &s.last); err != nil {
 			return fmt.Errorf("read account: %w", err)
 		}
-		a.custody = isCustody(a.id, a.class)
-		if p := b.positions[a.asset]; p != nil {
-			a.asset = p.asset // one string per asset, not per account
-		} else {
-			b.loadedAssets = append(b.loadedAssets, a.asset)
+		a.custody = isCustody(a.id.text(), a.class)
+		if b.positions[string(a.asset.text())] == nil {
+			b.loadedAssets = append(b.loadedAssets, a.assetCode())
 		}
 		// An id may be asked for twice; the first object stays the only one.
-		if _, twice := b.accounts.find(a.id); !twice {
-			b.accounts.put(a.id, a)
+		if _, twice := b.accounts.find(a.accountID()); !twice {
+			b.accounts.put(&a)
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -1,8 +1,8 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
 
 	"strongroom/money"
 )
@@ -19,8 +19,8 @@ type claim struct {
 	outflowSum money.Units
 }
 
-func isCustody(id AccountID, class Class) bool {
-	return class == Asset && strings.HasPrefix(string(id), custodyPrefix)
+func isCustody(id []byte, class Class) bool {
+	return class == Asset && bytes.HasPrefix(id, []byte(custodyPrefix))
 }
 
 // applyPositions carries the legs since m into the positions of their assets,
@@ -31,7 +31,7 @@ func (b *book) applyPositions(m mark) error {
 		if r.kind == Pending || r.kind == Void || !r.concernsPosition() {
 			continue
 		}
-		p := b.position(r.debit.asset)
+		p := b.position(r.debit.asset.text())
 		if !b.saved(p, m) {
 			b.undo.positions = append(b.undo.positions, savedPosition{p, p.total})
 		}
@@ -112,7 +112,7 @@ func (t *totals) grewSince(before *totals) bool {
 // claims, less what left since the oldest of them. The count is conservative
 // where several sources attest one asset at different times.
 func (b *book) attest(a *Attestation) error {
-	p := b.position(a.Asset)
+	p := b.position([]byte(a.Asset))
 	if uint64(p.total.outflows) != a.Outflows { //nolint:gosec // never negative
 		return fmt.Errorf("%d outflows now, %d then: %w", p.total.outflows, a.Outflows, ErrStale)
 	}

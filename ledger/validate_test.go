@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,7 +111,8 @@ func TestRequestHashSeparatesContents(t *testing.T) {
 func TestCacheStaysWithinItsBound(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := rapid.IntRange(2, 8).Draw(rt, "limit")
-		if err := ledger.CheckCache(limit, rapid.SliceOfN(rapid.IntRange(0, 20), 1, 200).Draw(rt, "keys")); err != nil {
+		keys := rapid.SliceOfN(rapid.IntRange(0, 20), 1, 200).Draw(rt, "keys")
+		if err := errors.Join(ledger.CheckCache(limit, keys), ledger.CheckAccounts(limit, keys)); err != nil {
 			rt.Fatal(err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -30,7 +31,15 @@ func newID() string { return id.New("trf") }
 // group books through the ledger.
 type group struct {
 	ledger *ledger.Ledger
-	names  []ledger.AccountID
+	// names is all names, one after the other: a million strings of its own would
+	// be work for the garbage collector of the process that is measured.
+	names string
+}
+
+const nameBytes = len("customer/cus_") + 32 + len("/BTC/funding")
+
+func (g *group) name(n int) ledger.AccountID {
+	return ledger.AccountID(g.names[n*nameBytes : (n+1)*nameBytes])
 }
 
 func newGroup(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*group, error) {
@@ -38,7 +47,7 @@ func newGroup(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*group, erro
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	g := &group{ledger: l, names: make([]ledger.AccountID, cfg.Accounts)}
+	g := &group{ledger: l}
 	if err := g.fill(ctx, cfg); err != nil {
 		g.close(ctx)
 		return nil, err
@@ -56,11 +65,16 @@ func (g *group) fill(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("open vault: %w", err)
 	}
 	begun := cfg.Clock()
+	var names strings.Builder
+	names.Grow(cfg.Accounts * nameBytes)
+	for n := range cfg.Accounts {
+		fmt.Fprintf(&names, "customer/cus_%032x/BTC/funding", uint64(n)*0x9e3779b97f4a7c15)
+	}
+	g.names = names.String()
 	for from := 0; from < cfg.Accounts; from += openAtOnce {
 		accounts := make([]ledger.Account, 0, openAtOnce)
 		for n := from; n < min(from+openAtOnce, cfg.Accounts); n++ {
-			g.names[n] = ledger.AccountID(fmt.Sprintf("customer/cus_%032x/BTC/funding", uint64(n)*0x9e3779b97f4a7c15))
-			accounts = append(accounts, ledger.Account{ID: g.names[n], Asset: benchAsset, Class: ledger.Liability})
+			accounts = append(accounts, ledger.Account{ID: g.name(n), Asset: benchAsset, Class: ledger.Liability})
 		}
 		if err := g.ledger.Open(ctx, accounts...); err != nil {
 			return fmt.Errorf("open accounts: %w", err)
@@ -72,7 +86,7 @@ func (g *group) fill(ctx context.Context, cfg Config) error {
 		tx := ledger.Transaction{ID: newID()}
 		for n := from; n < min(from+legsPerFund, cfg.Accounts); n++ {
 			tx.Legs = append(tx.Legs, ledger.Transfer{
-				ID: ledger.TransferID(newID()), Kind: ledger.Single, Debit: vault, Credit: g.names[n], Amount: initial(n),
+				ID: ledger.TransferID(newID()), Kind: ledger.Single, Debit: vault, Credit: g.name(n), Amount: initial(n),
 			})
 		}
 		if _, err := g.ledger.Post(ctx, tx); err != nil {
@@ -92,7 +106,7 @@ func initial(n int) money.Units {
 
 func (g *group) book(ctx context.Context, name string, from, to int) error {
 	_, err := g.ledger.Post(ctx, ledger.Transaction{ID: name, Legs: []ledger.Transfer{{
-		ID: ledger.TransferID(name), Kind: ledger.Single, Debit: g.names[from], Credit: g.names[to], Amount: money.FromUint64(1),
+		ID: ledger.TransferID(name), Kind: ledger.Single, Debit: g.name(from), Credit: g.name(to), Amount: money.FromUint64(1),
 	}}})
 	if err != nil {
 		return fmt.Errorf("book: %w", err)
