@@ -42,12 +42,10 @@ func (s *accountStore) find(id AccountID) (*account, bool) {
 }
 
 // put takes a copy of a, which is not there yet.
-func (s *accountStore) put(a *account) *account {
+func (s *accountStore) put(a *account) {
 	slot := s.slot()
 	s.index[s.key(a.accountID())] = slot
-	kept := s.at(slot)
-	*kept = *a
-	return kept
+	*s.at(slot) = *a
 }
 
 func (s *accountStore) slot() uint32 {
