@@ -156,6 +156,13 @@ type Coin struct {
 	Amount  money.Units `json:"amount"`
 	Address string      `json:"address"`
 	Path    KeyPath     `json:"path"`
+	// Height is the block that made the coin; zero where it does not matter. It
+	// and Pending serve selection only: a stored plan says nothing of them.
+	Height uint64 `json:"-"`
+	// Pending is zero for a coin in a block. Otherwise the coin is change of our
+	// own, and Pending is how many transactions in the pool it hangs on, the one
+	// that makes it included.
+	Pending uint32 `json:"-"`
 }
 
 // Slot is one place in an account's order of transactions.

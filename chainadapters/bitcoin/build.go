@@ -23,8 +23,9 @@ const (
 // each input, in the order of plan.Coins. Key paths are in the plan and travel
 // beside it: a PSBT names keys by their public key, which a plan does not hold.
 // Outputs are ordered by amount, then script (BIP 69). What remains goes to
-// ChangeTo, or to the fee where it would be dust. Without ChangeTo it all goes to
-// the fee, up to maxOverpay times what was quoted; more is ErrPlan.
+// ChangeTo, or to the fee where it would not be worth spending again. Without
+// ChangeTo it all goes to the fee, up to maxOverpay times what was quoted; more is
+// ErrPlan.
 func (a *Adapter) Build(plan chainadapters.Plan) (chainadapters.Unsigned, error) {
 	if plan.Slot != nil {
 		return chainadapters.Unsigned{}, fmt.Errorf("%w: coins have no nonce", chainadapters.ErrPlan)
@@ -159,7 +160,7 @@ func (a *Adapter) addChange(plan chainadapters.Plan, outs []*wire.TxOut, total u
 	out := wire.NewTxOut(0, script)
 	with := append(slices.Clone(outs), out)
 	need := paid + feeFor(weightOf(len(plan.Coins), with), plan.Fee.SatPerKVB)
-	if total < need+dustSatoshi {
+	if total < need+minChange() {
 		return outs, 0, nil
 	}
 	change := total - need

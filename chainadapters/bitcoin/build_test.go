@@ -159,7 +159,7 @@ func checkBalance(t *rapid.T, plan chainadapters.Plan, unsigned chainadapters.Un
 	if fee*perKVB < size*plan.Fee.SatPerKVB {
 		t.Fatalf("fee %d for %d vB at %d sat/kvB", fee, size, plan.Fee.SatPerKVB)
 	}
-	if most := feeFor(size*perByte, plan.Fee.SatPerKVB) + dustSatoshi + feeFor(changeWeight+perByte, plan.Fee.SatPerKVB); fee > most {
+	if most := feeFor(size*perByte, plan.Fee.SatPerKVB) + minChange() + feeFor(changeWeight+perByte, plan.Fee.SatPerKVB); fee > most {
 		t.Fatalf("fee %d is more than %d", fee, most)
 	}
 }

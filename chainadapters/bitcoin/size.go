@@ -34,7 +34,23 @@ const (
 	// maxSatoshi is all that can exist on a network of this family (84 million
 	// coins, Litecoin's number).
 	maxSatoshi = 84_000_000 * 100_000_000
+	// longTermSatPerKVB is the rate at which change is expected to be spent, and
+	// by which spending now is judged early or late.
+	longTermSatPerKVB = 10_000
 )
+
+// minChange is the least change that is made: more than dust, and more than
+// spending it costs at the usual rate. Less goes to the fee.
+func minChange() uint64 {
+	return max(dustSatoshi, feeFor(inputWeight, longTermSatPerKVB)+1)
+}
+
+// changeWeightBeside is what a change output adds to a transaction with these
+// outputs.
+func changeWeightBeside(outs []*wire.TxOut) uint64 {
+	n := uint64(len(outs))
+	return changeWeight + perByte*uint64(wire.VarIntSerializeSize(n+1)-wire.VarIntSerializeSize(n)) //nolint:gosec // never shrinks
+}
 
 // weightOf is the weight of a signed transaction with these outputs.
 func weightOf(inputs int, outs []*wire.TxOut) uint64 {
