@@ -16,6 +16,8 @@ func layout() []rule {
 		{"internal/temporalx", ""},
 		{"internal/gen/...", ""},
 		{"internal/pg", "money"},
+		{"internal/crash", ""},
+		{"internal/planted", ""},
 
 		// What only development, tests and measurements need.
 		{"internal/archtest", ""},
@@ -24,16 +26,19 @@ func layout() []rule {
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
 		{"internal/bench/...", "*"},
+		{"internal/chaos", "*"},
 		{"contracts/...", ""},
 		{"deploy/...", ""},
 
 		// Domains, downward only.
-		{"ledger/...", "money internal/pg ledger/..."},
+		{"ledger/...", "money internal/pg internal/crash ledger/..."},
 		{"identity/...", "money internal/pg internal/id identity/..."},
 		{"assets", "money chainadapters internal/pg"},
 		{"custody", "money chainadapters ledger"}, // rules and states: no SQL of its own
 		{"custody/custodytest", "money chainadapters/... ledger/... custody/... internal/pg internal/testenv"},
-		{"custody/...", "money chainadapters ledger/... custody/... internal/pg internal/id"},
+		{"custody/...", "money chainadapters ledger/... custody/... internal/pg internal/id internal/crash internal/planted"},
+
+		{"compliance/...", "chainadapters custody compliance/..."},
 
 		// Adapters know their port; the signer knows neither database nor node.
 		{"chainadapters", "money"},
@@ -43,13 +48,13 @@ func layout() []rule {
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
 		{"chainadapters/...", "money chainadapters"},
 		{"signer/client", "money chainadapters internal/gen/..."},
-		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network signer/..."},
+		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network internal/crash internal/planted signer/..."},
 
 		// Workflows decide and touch nothing; activities translate.
 		{"workflows/...", "money internal/temporalx custody workflows/..."},
 		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client workflows/... activities"},
 		{"worker/workertest", "custody internal/temporalx internal/testenv activities/... worker workflows/..."},
-		{"worker/...", "internal/temporalx custody/custodydb activities/... workflows/... worker/..."},
+		{"worker/...", "internal/temporalx internal/crash custody/custodydb activities/... workflows/... worker/..."},
 
 		// Front doors know domains, never adapters.
 		{"api/client", "identity/reqsign internal/id"},
