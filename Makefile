@@ -1,5 +1,5 @@
 # What a developer does daily. `make help` lists it. Everything that is fetched
-# is pinned: Go tools in tools/go.mod, node packages in tools/npm, btcd below,
+# is pinned: Go tools in tools/go.mod, node packages in tools/npm, btcd and geth below,
 # Temporal in devstack/go.mod. Everything built lies in .tools and bin.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -13,6 +13,8 @@ unexport GOBIN
 
 BTCD_VERSION := v0.26.2
 BTCD := .tools/stamp/btcd-$(BTCD_VERSION)
+GETH_VERSION := v1.17.8
+GETH := .tools/stamp/geth-$(GETH_VERSION)
 NPM := tools/npm/node_modules/.stamp
 SMALL := -ldflags='-s -w' # not -trimpath: it would compile everything twice, once for the tests
 
@@ -86,7 +88,7 @@ static:
 
 # The servers of development.
 .PHONY: servers
-servers: $(NPM) $(BTCD) $(BIN)/strongroom-devstack postgres
+servers: $(NPM) $(BTCD) $(GETH) $(BIN)/strongroom-devstack postgres
 
 .PHONY: checkers
 checkers: $(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum
@@ -108,6 +110,12 @@ $(BTCD):
 	$(call say,btcd $(BTCD_VERSION) by go install)
 	@mkdir -p $(BIN) .tools/stamp
 	GOBIN="$$PWD/$(BIN)" $(GO) install $(SMALL) github.com/btcsuite/btcd@$(BTCD_VERSION)
+	@touch $@
+
+$(GETH):
+	$(call say,geth $(GETH_VERSION) by go install (the first build takes about three minutes))
+	@mkdir -p $(BIN) .tools/stamp
+	GOBIN="$$PWD/$(BIN)" $(GO) install $(SMALL) github.com/ethereum/go-ethereum/cmd/geth@$(GETH_VERSION)
 	@touch $@
 
 $(BIN)/strongroom-devstack: devstack/go.mod devstack/go.sum devstack/*.go

@@ -16,6 +16,7 @@ type RPC struct {
 	URL      string
 	User     string // empty: no authentication
 	Password string
+	Bearer   string // token in place of user and password
 }
 
 // RPCError is the node's own refusal.
@@ -53,6 +54,9 @@ func (r RPC) Call(ctx context.Context, result any, method string, params ...any)
 	req.Header.Set("Content-Type", "application/json")
 	if r.User != "" {
 		req.SetBasicAuth(r.User, r.Password)
+	}
+	if r.Bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+r.Bearer)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
