@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"strongroom/assets"
+	"strongroom/custody"
 	"strongroom/custody/check"
 	"strongroom/internal/pg"
 	"strongroom/ledger/ledgertest"
@@ -78,7 +81,27 @@ func (c *checkCommand) Run(e *env) error {
 	if n := len(books) + len(rest); n > 0 {
 		return fmt.Errorf("%w: %d findings", errBroken, n)
 	}
+	if err := printFees(e, pool, cfg.Assets); err != nil {
+		return err
+	}
 	e.printf("check: all invariants of ledger, custody, chains%s hold (%s)\n", c.also(), e.clock().Sub(began).Round(time.Millisecond))
+	return nil
+}
+
+// printFees prints one line per asset with fees: what the house earned and paid.
+func printFees(e *env, pool *pgxpool.Pool, known custody.Assets) error {
+	lines, err := check.Fees(e.ctx, pool)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		info, listed := known.AssetByCode(line.Asset)
+		if !listed {
+			return fmt.Errorf("fees in %s: %w", line.Asset, custody.ErrAsset)
+		}
+		e.printf("fees: %s earned by withdrawals %s, paid to the network %s in %d transactions\n",
+			line.Asset, info.Format(line.Earned), info.Format(line.Paid), line.Transactions)
+	}
 	return nil
 }
 

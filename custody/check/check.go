@@ -73,7 +73,7 @@ func Run(ctx context.Context, cfg Config) ([]Violation, error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, cfg.Pool, snapshot, func(tx pgx.Tx) error {
 		c.tx = tx
-		for _, part := range []func(context.Context) error{c.ledger, c.rows, c.limits, c.payments, c.signed, c.chains} {
+		for _, part := range []func(context.Context) error{c.ledger, c.rows, c.fees, c.limits, c.payments, c.signed, c.chains} {
 			if err := part(ctx); err != nil {
 				return err
 			}

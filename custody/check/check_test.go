@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,7 +178,7 @@ func TestEachInvariantNotices(t *testing.T) {
 	if found := h.violations(t); len(found) > 0 {
 		t.Fatalf("before anything was planted: %v", found)
 	}
-	for _, p := range plants() {
+	for _, p := range slices.Concat(plants(), feePlants()) {
 		h.exec(t, p.sql)
 		found := h.violations(t)
 		if !noticed(found, p.invariant) {

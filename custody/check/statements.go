@@ -1,12 +1,14 @@
 package check
 
+import "slices"
+
 // named is one invariant as SQL: each row it gives is a violation.
 type named struct{ invariant, sql string }
 
 // statements is the one list of the invariants that rows alone can show. $1 is
 // the time before which work in progress must be done.
 func statements() []named {
-	return append(depositStatements(), intentStatements()...)
+	return slices.Concat(depositStatements(), intentStatements(), feeStatements())
 }
 
 // bookedStates are the deposit states in which the book holds the amount.
