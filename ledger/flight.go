@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/internal/crash"
 )
 
 // flight is a batch that has been judged and is being written and committed.
@@ -110,9 +112,11 @@ func (f *flight) write(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (f *flight) commit(ctx context.Context, tx pgx.Tx) error {
+	crash.At(crash.LedgerBefore)
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
+	crash.At(crash.LedgerAfter)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"strongroom/internal/planted"
 	"strongroom/money"
 )
 
@@ -23,6 +24,8 @@ type book struct {
 	coins   map[string]coinUse // chain/txid:vout → who and how much
 	uses    map[capKey][]useOf // by time
 	caps    map[capKey]Caps    // from the policy
+	fees    map[string][]useOf // by chain, by time: what intents may pay for themselves
+	chains  map[string]Chain   // from the policy
 }
 
 // history is what was allowed for one intent.
@@ -32,6 +35,9 @@ type history struct {
 	last   uint32          // greatest attempt
 	byHash map[string]bool // payloads
 	common map[string]bool // coins that every attempt spends
+	fee    money.Units     // highest bid: one attempt at most is mined
+	// cancelled is set with the first cancellation: no payment is signed after it.
+	cancelled bool
 }
 
 type coinUse struct {
@@ -53,7 +59,10 @@ type useOf struct {
 func newBook(p Policy) *book {
 	b := &book{
 		intents: map[string]*history{}, slots: map[string]string{}, coins: map[string]coinUse{},
-		uses: map[capKey][]useOf{}, caps: map[capKey]Caps{},
+		uses: map[capKey][]useOf{}, caps: map[capKey]Caps{}, fees: map[string][]useOf{}, chains: map[string]Chain{},
+	}
+	for _, c := range p.Chains {
+		b.chains[c.Name] = c
 	}
 	for _, a := range p.Assets {
 		b.caps[capKey{a.Code, kindWithdrawal}] = a.Withdrawal
@@ -73,13 +82,18 @@ func (b *book) apply(r record) {
 	if !known {
 		h = &history{intent: p.Intent, slot: slotKey(p), byHash: map[string]bool{}}
 		b.intents[p.Intent.ID] = h
-		if p.Intent.Kind != kindCollect {
+		if capped(p.Intent.Kind) {
 			key := capKey{p.Intent.Asset, p.Intent.Kind}
 			b.uses[key] = append(b.uses[key], useOf{r.Time, p.Intent.Amount})
 		}
 	}
 	h.last, h.byHash[p.Payload] = p.Attempt, true
-	if p.Slot != "" {
+	h.cancelled = h.cancelled || p.Intent.Kind == kindCancel
+	if more := p.Fee.SubFloor(h.fee); !more.IsZero() {
+		b.fees[p.Intent.Chain] = append(b.fees[p.Intent.Chain], useOf{r.Time, more})
+		h.fee = p.Fee
+	}
+	if p.Slot != "" && !planted.Live(planted.SignerForgets) {
 		b.slots[slotKey(p)] = p.Intent.ID
 	}
 	spent := make(map[string]bool, len(p.Coins))
@@ -104,10 +118,13 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 	}
 	h, known := b.intents[p.Intent.ID]
 	if !known {
-		return false, b.judgeCaps(p.Intent, at)
+		if err := b.judgeCaps(p.Intent, at); err != nil {
+			return false, err
+		}
+		return false, b.judgeFees(p.Intent.Chain, p.Fee, at)
 	}
-	if h.intent != p.Intent {
-		return false, fmt.Errorf("%w: intent %s means something else", ErrRefused, p.Intent.ID)
+	if err := h.judgeMeaning(p.Intent); err != nil {
+		return false, err
 	}
 	// An EVM payload does not name its sender: the slot does.
 	if h.slot != slotKey(p) {
@@ -116,17 +133,42 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 	if h.byHash[p.Payload] {
 		return true, nil
 	}
-	return false, h.judgeReplacement(p)
+	if err := h.judgeReplacement(p); err != nil {
+		return false, err
+	}
+	return false, b.judgeFees(p.Intent.Chain, p.Fee.SubFloor(h.fee), at)
+}
+
+// judgeMeaning: an id means one thing for ever. A cancellation may take its place,
+// and then nothing but a cancellation may take the place of that.
+func (h *history) judgeMeaning(in intent) error {
+	switch {
+	case in.Kind == kindCancel:
+		if in.Chain != h.intent.Chain {
+			return fmt.Errorf("%w: intent %s is on %s", ErrRefused, in.ID, h.intent.Chain)
+		}
+	case h.intent.Kind == kindCancel:
+		return fmt.Errorf("%w: intent %s was cancelled", ErrRefused, in.ID)
+	case h.intent != in:
+		return fmt.Errorf("%w: intent %s means something else", ErrRefused, in.ID)
+	}
+	return nil
 }
 
 // judgeReplacement: another payload of the same intent must be a later attempt
-// that excludes all earlier ones: same nonce, which judge has seen, or a coin
-// that they all spend.
+// that pays more and excludes all earlier ones: same nonce, which judge has seen,
+// or a coin that they all spend. A payment never takes the place of a cancellation.
 func (h *history) judgeReplacement(p permission) error {
 	if p.Attempt <= h.last {
 		return fmt.Errorf("%w: attempt %d is not after %d", ErrRefused, p.Attempt, h.last)
 	}
-	if p.Slot != "" {
+	if h.cancelled && p.Intent.Kind != kindCancel {
+		return fmt.Errorf("%w: intent %s was cancelled", ErrRefused, p.Intent.ID)
+	}
+	if !h.fee.Less(p.Fee) {
+		return fmt.Errorf("%w: a replacement that pays %s, no more than %s", ErrRefused, p.Fee, h.fee)
+	}
+	if p.Slot != "" || planted.Live(planted.NoCommonInput) {
 		return nil
 	}
 	for _, c := range p.Coins {
@@ -151,10 +193,13 @@ func (b *book) judgeCoins(p permission) error {
 	return nil
 }
 
-// judgeCaps holds a new intent against the caps of its asset. Collections stay
-// in the house and have none.
+// capped reports whether a kind's amounts count: what stays with us does not.
+func capped(k kind) bool { return k != kindCollect && k != kindCancel }
+
+// judgeCaps holds a new intent against the caps of its asset. Collections and
+// cancellations stay in the house and have none.
 func (b *book) judgeCaps(in intent, at time.Time) error {
-	if in.Kind == kindCollect {
+	if !capped(in.Kind) {
 		return nil
 	}
 	key := capKey{in.Asset, in.Kind}
@@ -181,15 +226,43 @@ func (b *book) judgeCaps(in intent, at time.Time) error {
 // used sums what was allowed in the window that ends at a time; what is exactly
 // as old as the window no longer counts. Times are instants: zones do not matter.
 func (b *book) used(key capKey, at time.Time, window time.Duration) (money.Units, error) {
+	return sumSince(b.uses[key], key.asset, at, window)
+}
+
+func sumSince(uses []useOf, of string, at time.Time, window time.Duration) (money.Units, error) {
 	var total money.Units
-	uses := b.uses[key]
 	for i := len(uses) - 1; i >= 0 && at.Sub(uses[i].at) < window; i-- {
 		var err error
 		if total, err = total.Add(uses[i].amount); err != nil {
-			return total, fmt.Errorf("%w: sum of %s: %w", ErrRefused, key.asset, err)
+			return total, fmt.Errorf("%w: sum of %s: %w", ErrRefused, of, err)
 		}
 	}
 	return total, nil
+}
+
+// judgeFees holds what an intent may pay more than before against the chain's
+// bounds: one stuck market must not eat the house by a thousand raises.
+func (b *book) judgeFees(name string, more money.Units, at time.Time) error {
+	c := b.chains[name]
+	for _, w := range []struct {
+		length   time.Duration
+		limit    money.Units
+		ceilings uint64
+		name     string
+	}{{windowHour, c.FeePerHour, hourOfCeilings, "hour"}, {windowDay, c.FeePerDay, dayOfCeilings, "day"}} {
+		limit, err := c.feeLimit(w.limit, w.ceilings)
+		if err != nil {
+			return err
+		}
+		used, err := sumSince(b.fees[name], "fees", at, w.length)
+		if err != nil {
+			return err
+		}
+		if total, err := used.Add(more); err != nil || limit.Less(total) {
+			return fmt.Errorf("%w: fee of %s on %s exceeds %s per %s, of which %s is used", ErrRefused, more, name, limit, w.name, used)
+		}
+	}
+	return nil
 }
 
 func slotKey(p permission) string { return p.Intent.Chain + "/" + p.Slot }

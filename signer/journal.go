@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"strongroom/internal/crash"
 )
 
 // Names of the journal's files.
@@ -173,12 +175,14 @@ func (j *journal) commit(line []byte, head chainHead) error {
 	if _, err := j.file.Write(line); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	crash.At(crash.JournalBefore)
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	if err := writeCheckpoint(j.dir, head); err != nil {
 		return err
 	}
+	crash.At(crash.JournalAfter)
 	j.head = head
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/internal/crash"
 	"strongroom/money"
 )
 
@@ -81,8 +82,10 @@ func (s *Store) PutSigned(ctx context.Context, r *IntentRow, a custody.Attempt) 
 		if err != nil {
 			return fmt.Errorf("insert transaction %s: %w", a.TxID, err)
 		}
+		crash.At(crash.SignedBefore)
 		return nil
 	})
+	crash.At(crash.SignedAfter)
 	if err == nil {
 		*r = moved
 	}

@@ -10,6 +10,8 @@ import (
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/internal/crash"
+	"strongroom/internal/planted"
 )
 
 // Errors of taking in a block. The caller asks the node again; nothing was written.
@@ -76,8 +78,10 @@ func (s *Store) TakeBlock(ctx context.Context, t TakenBlock) error {
 			return fmt.Errorf("cursor is at %d %s: %w", c.Cursor.Height, c.Cursor.Hash, custody.ErrConflict)
 		}
 		k := &taking{s: s, tx: tx, chain: t.Chain, block: t.Block, tell: teller{tx, t.Chain, c.Moves + 1}}
+		defer crash.At(crash.BlockBefore)
 		return k.run(ctx, t.Own)
 	})
+	crash.At(crash.BlockAfter)
 	if err != nil {
 		return fmt.Errorf("take block %d of %s: %w", t.Block.Height, t.Chain, err)
 	}
@@ -222,6 +226,11 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 		if err := unmine(ctx, tell, to); err != nil {
 			return err
 		}
+		if planted.Live(planted.ReorgDeletes) {
+			if err := deleteGone(ctx, tx, chain, to); err != nil {
+				return err
+			}
+		}
 		for _, sql := range []string{
 			`UPDATE custody.block SET canonical = false WHERE chain = $1 AND height > $2 AND canonical`,
 			`UPDATE custody.deposit SET canonical = false, version = version + 1, updated_at = now() WHERE chain = $1 AND block_height > $2 AND canonical`,
@@ -237,10 +246,23 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 		if err != nil {
 			return fmt.Errorf("move cursor: %w", err)
 		}
+		defer crash.At(crash.RewindBefore)
 		return signalGone(ctx, tell)
 	})
+	crash.At(crash.RewindAfter)
 	if err != nil {
 		return fmt.Errorf("rewind %s to %d: %w", chain, to.Height, err)
+	}
+	return nil
+}
+
+// deleteGone is a planted bug, deep enough that the schema's own guard is off.
+func deleteGone(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, to chainadapters.Ref) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL session_replication_role = replica`); err != nil {
+		return fmt.Errorf("silence triggers: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM custody.deposit WHERE chain = $1 AND block_height > $2`, chain, to.Height); err != nil {
+		return fmt.Errorf("delete deposits: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"strongroom/custody"
+	"strongroom/internal/crash"
 	"strongroom/internal/id"
 	"strongroom/ledger"
 	"strongroom/money"
@@ -121,8 +122,10 @@ func (s *Store) hold(ctx context.Context, req custody.WithdrawalRequest, asset c
 		if err := s.useLimit(ctx, tx, w, asset.DailyLimit); err != nil {
 			return err
 		}
+		defer crash.At(crash.HoldBefore)
 		return s.insertWithdrawal(ctx, tx, asset, w)
 	})
+	crash.At(crash.HoldAfter)
 	if err != nil {
 		return fmt.Errorf("hold %s: %w", w.ID, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"strongroom/custody"
 	"strongroom/internal/id"
+	"strongroom/internal/planted"
 	"strongroom/money"
 )
 
@@ -193,6 +194,9 @@ func (s *Store) FactsOf(d DepositRow, cursor uint64, chainOK bool) custody.Depos
 	}
 	if f.House {
 		f.CreditDepth, f.WithdrawDepth = info.FinalDepth, info.FinalDepth
+	}
+	if planted.Live(planted.ZeroConfirmations) {
+		f.CreditDepth = 0
 	}
 	if d.Canonical {
 		f.Confirmations = custody.Confirmations(d.Block.Height, cursor)

@@ -9,6 +9,7 @@ import (
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/internal/crash"
 	"strongroom/money"
 )
 
@@ -137,8 +138,10 @@ func (s *Store) reserve(ctx context.Context, r *IntentRow, work func(pgx.Tx) (Pl
 		if err != nil {
 			return err
 		}
+		defer crash.At(crash.ReserveBefore)
 		return s.putPlan(ctx, tx, r.ID, attempt)
 	})
+	crash.At(crash.ReserveAfter)
 	if err == nil {
 		*r = moved
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"strongroom/custody"
+	"strongroom/internal/crash"
 	"strongroom/ledger"
 )
 
@@ -23,6 +24,7 @@ func (s *Store) Settle(ctx context.Context, r *IntentRow, mined Mined, facts cus
 		return err
 	}
 	_, err = s.cfg.Ledger.Post(ctx, settleTransaction(*r, native, mined), s.endMined(*r, mined, custody.EventPost, facts, ""))
+	crash.At(crash.SettleAfter)
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", r.ID, err)
 	}
@@ -78,6 +80,7 @@ func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent
 		}
 		facts.Success, facts.Depth = success, uint64(max(depth, 0))
 		moving := r
+		defer crash.At(crash.SettleBefore)
 		return s.Apply(ctx, tx, &moving, event, facts, reason)
 	}
 }

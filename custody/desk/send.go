@@ -7,6 +7,7 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/internal/crash"
 )
 
 // sentFacts is what is known when bytes are stored and may have left.
@@ -40,10 +41,15 @@ func (d *Desk) sendNewest(ctx context.Context, adapter chainadapters.Adapter, r 
 		return err
 	}
 	newest := attempts[len(attempts)-1]
+	crash.At(crash.SendBeforeMark)
 	if err := d.cfg.Store.MarkSent(ctx, r.Chain, newest.TxID); err != nil {
 		return fmt.Errorf("mark sent: %w", err)
 	}
-	if lost := adapter.Broadcast(ctx, newest.Raw); lost != nil {
+	crash.At(crash.BroadcastBefore)
+	lost := adapter.Broadcast(ctx, newest.Raw)
+	crash.At(crash.BroadcastAfter)
+	defer crash.At(crash.SentAfter)
+	if lost != nil {
 		// The node's words name the house's nodes: the customer reads the reason alone.
 		d.cfg.Log.WarnContext(ctx, "outcome of sending is unknown", "intent", r.ID, "txid", newest.TxID, "cause", lost)
 		// The caller's end may be the cause, and must not keep us from noting it.

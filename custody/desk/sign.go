@@ -9,6 +9,8 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/internal/crash"
+	"strongroom/internal/planted"
 )
 
 // ErrForgery reports a signed transaction that is not what was planned. It is
@@ -34,6 +36,7 @@ func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
 	if err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
+	attempt.Plan = freshNonce(ctx, adapter, attempt.Plan)
 	unsigned, err := adapter.Build(attempt.Plan)
 	if err != nil {
 		return fmt.Errorf("build: %w", err)
@@ -46,12 +49,16 @@ func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
 		}
 		req.ToPath = &to.Path
 	}
+	crash.At(crash.SignBeforeAsk)
 	signature, err := d.cfg.Signer.Sign(ctx, req)
 	if err != nil {
 		return fmt.Errorf("ask signer: %w", err)
 	}
 	if err := verify(adapter, attempt.Plan, unsigned, signature); err != nil {
 		return err
+	}
+	if planted.Live(planted.BroadcastFirst) {
+		_ = adapter.Broadcast(ctx, signature.Raw)
 	}
 	err = d.cfg.Store.PutSigned(ctx, r, custody.Attempt{
 		Intent: r.ID, Kind: r.Kind, Chain: r.Chain, Number: attempt.Number,
@@ -61,6 +68,19 @@ func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
 		return fmt.Errorf("store signed transaction: %w", err)
 	}
 	return nil
+}
+
+// freshNonce is a planted bug; in a product build it returns the plan as it is.
+func freshNonce(ctx context.Context, adapter chainadapters.Adapter, plan chainadapters.Plan) chainadapters.Plan {
+	if !planted.Live(planted.NoncePerRetry) || plan.Slot == nil {
+		return plan
+	}
+	slot := *plan.Slot
+	if nonce, err := adapter.NextNonce(ctx, slot.From); err == nil {
+		slot.Nonce = nonce
+	}
+	plan.Slot = &slot
+	return plan
 }
 
 // verify reads what came back from the signer and compares it with the plan field

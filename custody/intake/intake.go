@@ -18,6 +18,8 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/internal/crash"
+	"strongroom/internal/planted"
 	"strongroom/ledger"
 	"strongroom/money"
 )
@@ -248,7 +250,14 @@ func (i *Intake) post(ctx context.Context, b *booking, m custodydb.DepositMove) 
 	if len(b.tx.Legs) == 0 { // everything went to repay debt when it was credited
 		return i.cfg.Store.MoveDeposit(ctx, m)
 	}
-	if _, err := i.cfg.Ledger.Post(ctx, b.tx, i.cfg.Store.DepositWrites(m)); err != nil {
+	if planted.Live(planted.PostWithoutKey) {
+		return i.postTwice(ctx, b, m)
+	}
+	_, err := i.cfg.Ledger.Post(ctx, b.tx, i.cfg.Store.DepositWrites(m))
+	if m.Act == custody.ActCredit {
+		crash.At(crash.CreditAfter)
+	}
+	if err != nil {
 		return fmt.Errorf("book %s: %w", b.tx.ID, err)
 	}
 	return nil

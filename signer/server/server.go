@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"strongroom/internal/crash"
 	signerv1 "strongroom/internal/gen/signer/v1"
 	"strongroom/internal/mtls"
 	"strongroom/signer"
@@ -95,6 +96,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // Sign implements the service.
 func (s *Server) Sign(_ context.Context, req *signerv1.SignRequest) (*signerv1.SignResponse, error) {
 	out, err := s.cfg.Core.Sign(req)
+	crash.At(crash.SignBeforeReply)
 	return out, toStatus(err)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"strongroom/custody/custodydb"
+	"strongroom/internal/crash"
 	"strongroom/internal/temporalx"
 )
 
@@ -172,9 +173,11 @@ func (d *Dispatcher) batch(ctx context.Context) (moved bool, err error) {
 	// What the server has accepted is marked even where we are told to stop.
 	mark, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTimeout)
 	defer cancel()
+	crash.At(crash.OutboxBeforeMark)
 	if marked := d.cfg.Outbox.OutboxSent(mark, seqs); marked != nil {
 		return false, errors.Join(err, fmt.Errorf("mark outbox: %w", marked))
 	}
+	crash.At(crash.OutboxAfterMark)
 	return true, err
 }
 
@@ -218,6 +221,7 @@ func (d *Dispatcher) lane(ctx context.Context, rows []custodydb.OutboxRow) ([]in
 		if row.Kind == custodydb.KindSignal && i+1 < len(rows) && rows[i+1].Kind == custodydb.KindSignal {
 			continue
 		}
+		crash.At(crash.OutboxBeforeSend)
 		if err := d.send(ctx, row); err != nil {
 			return done, fmt.Errorf("send %s: %w", row.Key, err)
 		}

@@ -1,0 +1,41 @@
+// Package planted holds known bugs, each the kind that loses money, so that the
+// tests can be tested: with one of them live they must fail. In a product build
+// Live is a constant answer and the bugs are compiled away; only the build tag
+// planted makes one of them possible. It is never part of what is shipped.
+package planted
+
+// Bug names one planted bug.
+type Bug string
+
+// The bugs.
+const (
+	// NoncePerRetry takes the nonce from the node each time a signature is asked for,
+	// not once per intent.
+	NoncePerRetry Bug = "nonce-per-retry"
+	// BroadcastFirst sends a transaction before its bytes are stored.
+	BroadcastFirst Bug = "broadcast-before-persist"
+	// PostWithoutKey books a deposit under a fresh id each time, and moves its row
+	// in a transaction of its own afterwards.
+	PostWithoutKey Bug = "post-without-unique-key"
+	// Unguarded books what was decided without reading again whether it still holds.
+	Unguarded Bug = "check-then-post-unguarded"
+	// ZeroConfirmations credits a deposit in the block that it is first seen in.
+	ZeroConfirmations Bug = "credit-at-zero-confirmations"
+	// ReorgDeletes removes the deposits of blocks that left the chain.
+	ReorgDeletes Bug = "reorg-deletes-rows"
+	// SignerForgets keeps no note of the nonces that the signer has signed for.
+	SignerForgets Bug = "signer-forgets-slot"
+	// NoCommonInput lets the signer replace a transaction by one that shares no coin
+	// with it.
+	NoCommonInput Bug = "replacement-without-common-input"
+)
+
+// Bugs returns all of them.
+func Bugs() []Bug {
+	return []Bug{
+		NoncePerRetry, BroadcastFirst, PostWithoutKey, Unguarded, ZeroConfirmations, ReorgDeletes, SignerForgets, NoCommonInput,
+	}
+}
+
+// Variable names the bug that is live in a process built with the tag planted.
+const Variable = "STRONGROOM_PLANTED"
