@@ -34,6 +34,12 @@ var (
 	// ErrRefused reports that the node's pool refused the transaction and said
 	// why. It is not proof that no other node took it.
 	ErrRefused = errors.New("node refused the transaction")
+	// ErrForged reports content that is not what its own hash says. No passing
+	// fault does that: such a node is not to be believed.
+	ErrForged = errors.New("content is not what its hash says")
+	// ErrNoFinality reports that the node names no final block: its chain has
+	// none, or the node lost it.
+	ErrNoFinality = errors.New("no block is called final")
 )
 
 // ChainID is the platform's name of a chain and network: "bitcoin-regtest".
@@ -264,13 +270,52 @@ type Adapter interface {
 	Dust() money.Units
 }
 
+// Finalizer is implemented by adapters whose chain names a block that cannot be
+// replaced any more.
+type Finalizer interface {
+	// Finalized returns the newest final block, or ErrNoFinality.
+	Finalized(ctx context.Context) (Ref, error)
+}
+
+// NodeState is how far a node counts among the nodes of its chain.
+type NodeState string
+
+// The states of a node.
+const (
+	NodeOK      NodeState = "ok"
+	NodeLagging NodeState = "lagging" // too far behind the others; left out until it caught up
+	NodeDown    NodeState = "down"    // it did not answer when it was asked last
+	NodeEjected NodeState = "ejected" // it contradicted the others or itself, and does not count
+)
+
+// NodeStatus is how one node of a chain is doing.
+type NodeStatus struct {
+	Name   string    `json:"name"` // host and port; no credentials
+	State  NodeState `json:"state"`
+	Height uint64    `json:"height"` // the newest head that it told
+	Lag    uint64    `json:"lag"`    // blocks behind the others
+	Reason string    `json:"reason,omitempty"`
+	Agreed uint64    `json:"agreed,omitempty"` // ejected: blocks that it has agreed on since
+	Since  time.Time `json:"since"`            // of State
+}
+
 // Config says how to reach a chain and which network it must be.
 type Config struct {
 	Chain    ChainID
 	Driver   string   // name in all/: "evm", "bitcoin"
-	URL      string   // HTTP JSON-RPC endpoint
+	URL      string   // HTTP JSON-RPC endpoints, separated by commas; user:password@ in one of them is for it alone
 	User     string   // Bitcoin family
 	Password string   // Bitcoin family
 	Expect   Identity // pinned; an adapter answers ErrForeign for any other
 	Timeout  time.Duration
+	// Nodes is the policy where URL names more than one node.
+	Nodes NodePolicy
+}
+
+// NodePolicy says when several nodes of a chain agree. Zero values mean the
+// defaults of chainadapters/quorum.
+type NodePolicy struct {
+	Need      int    // how many must agree: more than half; 0 for more than half of those that answer, and at least two
+	MaxLag    uint64 // blocks behind the others before a node is left out
+	Probation uint64 // blocks that an ejected node must agree on before it counts again
 }
