@@ -44,6 +44,9 @@ func (c *bitcoinChain) draft(o order) (draft, error) {
 	if o.fromPath != nil || o.Contract != "" || o.Kind == kindGasTopUp {
 		return draft{}, fmt.Errorf("%w: a Bitcoin request has neither from_path, contract nor gas", ErrInvalid)
 	}
+	if o.Kind == kindCancel && o.changePath != nil {
+		return draft{}, fmt.Errorf("%w: a cancellation is all change", ErrInvalid)
+	}
 	packet, err := decodePSBT(o.unsigned)
 	if err != nil {
 		return draft{}, err
@@ -199,7 +202,7 @@ func sumOutputs(outs []*wire.TxOut, payment, change []byte, amount money.Units) 
 	return total, nil
 }
 
-// checkOwnDestination makes sure that a collection ends at the key it names.
+// checkOwnDestination makes sure that what stays in the house ends at the key it names.
 func (c *bitcoinChain) checkOwnDestination(o order, script []byte) error {
 	if o.toPath == nil {
 		return c.checkOutsider(script)

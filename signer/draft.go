@@ -51,16 +51,20 @@ func checkFee(fee, maxFee, ceiling money.Units) error {
 
 // checkAccounts says which account may pay for what: withdrawals and gas come
 // from the hot wallet, collections from deposit addresses and end in the hot
-// wallet.
+// wallet; coins of a cancelled payment go back to it as change.
 func checkAccounts(o order, from keyPath) error {
 	source, destination := uint32(accountHot), uint32(accountDeposit)
-	if o.Kind == kindCollect {
+	branch := uint32(branchReceive)
+	switch o.Kind { //nolint:exhaustive // withdrawals and gas are above
+	case kindCollect:
 		source, destination = accountDeposit, accountHot
+	case kindCancel: // of coins: an account chain compares keys instead
+		destination, branch = accountHot, branchChange
 	}
 	if from.account != source {
 		return fmt.Errorf("%w: %s from account %d", ErrInvalid, o.Kind, from.account)
 	}
-	if o.toPath != nil && (o.toPath.account != destination || o.toPath.branch != branchReceive) {
+	if o.toPath != nil && (o.toPath.account != destination || o.toPath.branch != branch) {
 		return fmt.Errorf("%w: %s to %s", ErrInvalid, o.Kind, o.toPath)
 	}
 	return nil

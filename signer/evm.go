@@ -169,6 +169,9 @@ func (p evmPayload) maxFee() (money.Units, error) {
 
 // checkDestination says where this kind of intent may pay to.
 func (c *evmChain) checkDestination(o order, from common.Address) (common.Address, error) {
+	if o.Kind == kindCancel {
+		return checkCancel(o, from)
+	}
 	if err := checkAccounts(o, *o.fromPath); err != nil {
 		return common.Address{}, err
 	}
@@ -180,6 +183,19 @@ func (c *evmChain) checkDestination(o order, from common.Address) (common.Addres
 		return to, c.checkOutsider(to, from)
 	}
 	return to, c.checkOwn(o, to)
+}
+
+// checkCancel makes sure that nothing moves: a cancellation is nothing, from a key
+// of ours to itself.
+func checkCancel(o order, from common.Address) (common.Address, error) {
+	to, err := parseEVMAddress(o.To)
+	if err != nil {
+		return to, err
+	}
+	if to != from || *o.toPath != *o.fromPath || !o.Amount.IsZero() || o.Contract != "" {
+		return to, fmt.Errorf("%w: a cancellation is nothing to its own sender", ErrInvalid)
+	}
+	return to, nil
 }
 
 // checkOutsider refuses withdrawals whose money would come back or be lost.

@@ -45,6 +45,29 @@ type Chain struct {
 	// FeeCeiling is the most that any transaction may pay for itself, in native
 	// base units, whatever the request allows.
 	FeeCeiling money.Units `json:"feeCeiling"`
+	// FeePerHour and FeePerDay bound what all intents of the chain together may
+	// pay, in native base units; an intent counts with its highest bid. Zero is 100
+	// and 500 times FeeCeiling.
+	FeePerHour money.Units `json:"feePerHour"`
+	FeePerDay  money.Units `json:"feePerDay"`
+}
+
+// Bounds of fees in a window where a policy sets none, in times the ceiling.
+const (
+	hourOfCeilings = 100
+	dayOfCeilings  = 500
+)
+
+// feeLimit returns a window's bound, or as many ceilings as it has by default.
+func (c Chain) feeLimit(set money.Units, ceilings uint64) (money.Units, error) {
+	if !set.IsZero() {
+		return set, nil
+	}
+	limit, err := c.FeeCeiling.Mul(ceilings)
+	if err != nil {
+		return limit, fmt.Errorf("%w: fee ceiling of %s: %w", ErrPolicy, c.Name, err)
+	}
+	return limit, nil
 }
 
 // Asset is one asset on one chain with its caps.
@@ -138,7 +161,11 @@ func (c Chain) check() error {
 	if c.FeeCeiling.IsZero() {
 		return fmt.Errorf("%w: chain %s has no fee ceiling", ErrPolicy, c.Name)
 	}
-	return nil
+	if _, err := c.feeLimit(c.FeePerHour, hourOfCeilings); err != nil {
+		return err
+	}
+	_, err := c.feeLimit(c.FeePerDay, dayOfCeilings)
+	return err
 }
 
 func (a Asset) check(chain Chain) error {

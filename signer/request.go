@@ -30,6 +30,7 @@ const (
 	kindWithdrawal kind = "withdrawal"
 	kindCollect    kind = "collect"
 	kindGasTopUp   kind = "gas_topup"
+	kindCancel     kind = "cancel"
 )
 
 // order is a request after its own syntax was checked; what its transaction says
@@ -110,18 +111,21 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 	if err != nil {
 		return intent{}, err
 	}
+	if k == kindCancel { // it names the intent that it ends
+		prefix, _, _ = strings.Cut(in.GetId(), "_")
+	}
 	if !validID(prefix, in.GetId()) {
 		return intent{}, fmt.Errorf("%w: intent id %.70q of a %s", ErrInvalid, in.GetId(), k)
 	}
 	amount, err := money.ParseUnits(in.GetAmount())
-	if err != nil || amount.IsZero() {
+	if err != nil || (amount.IsZero() && k != kindCancel) {
 		return intent{}, fmt.Errorf("%w: amount %.80q", ErrInvalid, in.GetAmount())
 	}
 	if to := in.GetTo(); to == "" || len(to) > maxAddressText || len(in.GetContract()) > maxAddressText {
 		return intent{}, fmt.Errorf("%w: destination or contract of %d bytes", ErrInvalid, len(to))
 	}
 	if hasPath := in.GetToPath() != nil; hasPath == (k == kindWithdrawal) {
-		return intent{}, fmt.Errorf("%w: to_path belongs to collections and top-ups, and to them only", ErrInvalid)
+		return intent{}, fmt.Errorf("%w: to_path belongs to everything but withdrawals", ErrInvalid)
 	}
 	return intent{
 		ID: in.GetId(), Kind: k, Chain: in.GetChain(), Asset: in.GetAsset(),
@@ -132,10 +136,10 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 // validID accepts a prefix, an underscore and lower-case letters and digits.
 func validID(prefix, id string) bool {
 	rest, ok := strings.CutPrefix(id, prefix+"_")
-	if !ok || rest == "" || len(rest) > maxIDText {
+	if !ok || prefix == "" || rest == "" || len(id) > maxIDText+len("wdr_") {
 		return false
 	}
-	return !strings.ContainsFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
+	return !strings.ContainsFunc(prefix+rest, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 }
 
 // parseKind returns the kind and the prefix that its ids have.
@@ -147,6 +151,8 @@ func parseKind(k signerv1.IntentKind) (of kind, prefix string, err error) {
 		return kindCollect, "col", nil
 	case signerv1.IntentKind_INTENT_KIND_GAS_TOPUP:
 		return kindGasTopUp, "gas", nil
+	case signerv1.IntentKind_INTENT_KIND_CANCEL:
+		return kindCancel, "", nil
 	case signerv1.IntentKind_INTENT_KIND_UNSPECIFIED:
 	}
 	return "", "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)

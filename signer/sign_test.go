@@ -24,6 +24,9 @@ func everyKind(tb testing.TB, s *Signer) map[string]*signerv1.SignRequest {
 		"gas top-up":       gasTopUp(tb, s, "gas_a4", 2, 500),
 		"btc withdrawal":   btcWithdrawal(tb, s, "wdr_a5", 1, 2),
 		"btc collect":      btcCollect(tb, s, "col_a6"),
+		"eth cancel":       ethCancel(tb, s, "wdr_a7", 1, 3, 1e9),
+		"collect cancel":   cancelOf(tb, s, "col_a8", 1, 1, 1e9, depositPath),
+		"btc cancel":       btcCancel(tb, s, "wdr_a9", 1, 2_000, 20, 21),
 	}
 }
 

@@ -22,6 +22,7 @@ func bumped(t *testing.T, req *signerv1.SignRequest, attempt uint32, tip int64) 
 		t.Fatal(err)
 	}
 	p.TipCap.SetInt64(tip)
+	p.FeeCap.SetInt64(2 * tip)
 	next.Attempt, next.UnsignedTx = attempt, p.bytes(t)
 	return next
 }
@@ -84,7 +85,11 @@ func TestReplacementOnTheSameNonce(t *testing.T) {
 func TestReplacementSharesACoin(t *testing.T) {
 	s := newSigner(t)
 	attempt := func(n uint32, coins ...byte) *signerv1.SignRequest {
-		req := btcWithdrawal(t, s, "wdr_1", coins...)
+		p := btcPlan{to: outsideBTC(t), amount: 60_000, change: int64(len(coins))*50_000 - 61_000 - 1_000*int64(n)}
+		for _, c := range coins {
+			p.coins = append(p.coins, testCoin{c, hotPath, 50_000})
+		}
+		req := btcRequest(t, s, "wdr_1", p)
 		req.Attempt = n
 		return req
 	}
@@ -145,8 +150,15 @@ func TestBookAgainstModel(t *testing.T) {
 				continue
 			}
 			for _, earlier := range given {
-				if same, clash := earlier.Intent.ID == p.Intent.ID, clashes(earlier, p); same != clash {
+				same := earlier.Intent.ID == p.Intent.ID
+				if same != clashes(earlier, p) {
 					t.Fatalf("given: %+v\nand then: %+v", earlier, p)
+				}
+				if same && (!earlier.Fee.Less(p.Fee) || earlier.Attempt >= p.Attempt) {
+					t.Fatalf("%+v does not replace %+v", p, earlier)
+				}
+				if same && earlier.Intent.Kind == kindCancel && p.Intent.Kind != kindCancel {
+					t.Fatalf("%+v pays after a cancellation", p)
 				}
 			}
 			b.apply(record{Time: newClock().at, Type: recordSign, Sign: &p})
@@ -160,6 +172,10 @@ func anyPermission(t *rapid.T, i int) permission {
 	p := permission{
 		Intent:  intent{ID: id, Kind: kindWithdrawal, Chain: evmName, Asset: "ETH", Amount: units(1)},
 		Attempt: uint32(rapid.IntRange(0, 6).Draw(t, "attempt")), Payload: strconv.Itoa(i),
+		Fee: units(rapid.Uint64Range(1, 20).Draw(t, "fee")),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "cancel") == 0 {
+		p.Intent.Kind, p.Intent.Amount = kindCancel, units(0)
 	}
 	if id > "wdr_2" {
 		p.Slot = fmt.Sprintf("sender/%d", rapid.IntRange(0, 2).Draw(t, "nonce"))

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,6 +29,9 @@ var (
 	ErrInvalid = errors.New("signer finds the request invalid")
 	// ErrRefused reports that slot rule, caps, fee ceiling or a freeze forbid it now.
 	ErrRefused = errors.New("signer refuses")
+	// ErrFrozen comes with ErrRefused where it is an officer's freeze that forbids
+	// it, and nothing about the request.
+	ErrFrozen = errors.New("signer is frozen")
 	// ErrForbidden reports that this process may not ask for this.
 	ErrForbidden = errors.New("signer does not serve this process")
 )
@@ -40,6 +44,7 @@ const (
 	Withdrawal Kind = "withdrawal"
 	Collect    Kind = "collect"
 	GasTopUp   Kind = "gas_topup"
+	Cancel     Kind = "cancel" // Intent is the id of what it ends
 )
 
 // Config holds what a client needs; all fields are required.
@@ -87,7 +92,7 @@ type Request struct {
 	Plan    chainadapters.Plan
 	// Unsigned is what the adapter built from Plan.
 	Unsigned chainadapters.Unsigned
-	// ToPath is our key behind the destination; Collect and GasTopUp only.
+	// ToPath is our key behind the destination; nil for Withdrawal only.
 	ToPath *chainadapters.KeyPath
 	// MaxFee is the most the platform will pay, in the chain's native asset.
 	MaxFee        money.Units
@@ -145,6 +150,9 @@ func translate(err error) error {
 	case codes.InvalidArgument, codes.NotFound:
 		return fmt.Errorf("%w: %s", ErrInvalid, status.Convert(err).Message())
 	case codes.FailedPrecondition:
+		if message := status.Convert(err).Message(); strings.HasPrefix(message, ErrFrozen.Error()) { // the server's word for it
+			return fmt.Errorf("%w: %w: %s", ErrRefused, ErrFrozen, message)
+		}
 		return fmt.Errorf("%w: %s", ErrRefused, status.Convert(err).Message())
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return fmt.Errorf("%w: %s", ErrForbidden, status.Convert(err).Message())
@@ -190,6 +198,8 @@ func (k Kind) wire() (signerv1.IntentKind, error) {
 		return signerv1.IntentKind_INTENT_KIND_COLLECT, nil
 	case GasTopUp:
 		return signerv1.IntentKind_INTENT_KIND_GAS_TOPUP, nil
+	case Cancel:
+		return signerv1.IntentKind_INTENT_KIND_CANCEL, nil
 	}
 	return 0, fmt.Errorf("%w: intent kind %q", ErrInvalid, string(k))
 }

@@ -212,6 +212,7 @@ func TestErrorsSayWhetherToAskAgain(t *testing.T) {
 		{signer.ErrUnknownChain, signerclient.ErrInvalid},
 		{signer.ErrRefused, signerclient.ErrRefused},
 		{signer.ErrFrozen, signerclient.ErrRefused},
+		{signer.ErrFrozen, signerclient.ErrFrozen},
 	} {
 		h.core.err = fmt.Errorf("%w: because", tc.from)
 		if _, err := c.Sign(t.Context(), withdrawal()); !errors.Is(err, tc.want) || !strings.Contains(err.Error(), "because") {

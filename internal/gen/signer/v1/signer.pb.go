@@ -78,6 +78,10 @@ const (
 	IntentKind_INTENT_KIND_WITHDRAWAL  IntentKind = 1 // to an outside address
 	IntentKind_INTENT_KIND_COLLECT     IntentKind = 2 // from deposit addresses to the hot wallet
 	IntentKind_INTENT_KIND_GAS_TOPUP   IntentKind = 3 // native asset from the hot wallet to a deposit address
+	// Back to ourselves, in place of what the id names: nothing to the sender on its
+	// nonce, or the coins to a change key. From then on no payment of that id is
+	// signed any more, whether one was signed before or not.
+	IntentKind_INTENT_KIND_CANCEL IntentKind = 4
 )
 
 // Enum value maps for IntentKind.
@@ -87,12 +91,14 @@ var (
 		1: "INTENT_KIND_WITHDRAWAL",
 		2: "INTENT_KIND_COLLECT",
 		3: "INTENT_KIND_GAS_TOPUP",
+		4: "INTENT_KIND_CANCEL",
 	}
 	IntentKind_value = map[string]int32{
 		"INTENT_KIND_UNSPECIFIED": 0,
 		"INTENT_KIND_WITHDRAWAL":  1,
 		"INTENT_KIND_COLLECT":     2,
 		"INTENT_KIND_GAS_TOPUP":   3,
+		"INTENT_KIND_CANCEL":      4,
 	}
 )
 
@@ -194,7 +200,7 @@ type Intent struct {
 	Contract      string                 `protobuf:"bytes,5,opt,name=contract,proto3" json:"contract,omitempty"` // token contract; empty for the native asset
 	To            string                 `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
 	Amount        string                 `protobuf:"bytes,7,opt,name=amount,proto3" json:"amount,omitempty"`               // base units, decimal
-	ToPath        *KeyPath               `protobuf:"bytes,8,opt,name=to_path,json=toPath,proto3" json:"to_path,omitempty"` // COLLECT and GAS_TOPUP: the key of ours behind `to`
+	ToPath        *KeyPath               `protobuf:"bytes,8,opt,name=to_path,json=toPath,proto3" json:"to_path,omitempty"` // COLLECT, GAS_TOPUP and CANCEL: the key of ours behind `to`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -868,13 +874,14 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\x12FAMILY_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"FAMILY_EVM\x10\x01\x12\x12\n" +
-	"\x0eFAMILY_BITCOIN\x10\x02*y\n" +
+	"\x0eFAMILY_BITCOIN\x10\x02*\x91\x01\n" +
 	"\n" +
 	"IntentKind\x12\x1b\n" +
 	"\x17INTENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16INTENT_KIND_WITHDRAWAL\x10\x01\x12\x17\n" +
 	"\x13INTENT_KIND_COLLECT\x10\x02\x12\x19\n" +
-	"\x15INTENT_KIND_GAS_TOPUP\x10\x032\x8d\x02\n" +
+	"\x15INTENT_KIND_GAS_TOPUP\x10\x03\x12\x16\n" +
+	"\x12INTENT_KIND_CANCEL\x10\x042\x8d\x02\n" +
 	"\x06Signer\x12M\n" +
 	"\x04Sign\x12!.strongroom.signer.v1.SignRequest\x1a\".strongroom.signer.v1.SignResponse\x12_\n" +
 	"\n" +
