@@ -66,7 +66,7 @@ func (a *Adapter) Family() chainadapters.Family { return chainadapters.UTXO }
 func (a *Adapter) NextNonce(context.Context, string) (uint64, error) { return 0, nil }
 
 // Dust returns what the costliest standard output needs to be relayed.
-func (a *Adapter) Dust() money.Units { return money.FromUint64(dustSatoshi) }
+func (a *Adapter) Dust() money.Units { return money.FromUint64(a.params.Dust) }
 
 // ParseAddress implements the port for P2PKH, P2SH, P2WPKH, P2WSH and P2TR.
 // Witness versions without rules are refused: any miner could take what is sent

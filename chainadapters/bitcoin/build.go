@@ -75,7 +75,7 @@ func (a *Adapter) outputs(payments []chainadapters.Payment) ([]*wire.TxOut, erro
 			return nil, fmt.Errorf("%w: payment %d: %w: %w", chainadapters.ErrPlan, i, chainadapters.ErrAddress, err)
 		}
 		amount, fits := p.Amount.Uint64()
-		if p.Contract != "" || !fits || amount < dustSatoshi || amount > maxSatoshi {
+		if p.Contract != "" || !fits || amount < a.params.Dust || amount > maxSatoshi {
 			return nil, fmt.Errorf("%w: payment %d of %s", chainadapters.ErrPlan, i, p.Amount)
 		}
 		outs[i] = wire.NewTxOut(int64(amount), script)
@@ -148,7 +148,7 @@ func (a *Adapter) addChange(plan chainadapters.Plan, outs []*wire.TxOut, total u
 		return nil, 0, fmt.Errorf("%w: coins of %d sat for %d with fee", chainadapters.ErrFunds, total, bare)
 	}
 	if plan.ChangeTo == "" {
-		if rest := total - bare; rest > dustSatoshi+maxOverpay*(bare-paid) {
+		if rest := total - bare; rest > a.params.Dust+maxOverpay*(bare-paid) {
 			return nil, 0, fmt.Errorf("%w: %d sat would be lost without change", chainadapters.ErrPlan, rest)
 		}
 		return outs, 0, nil
@@ -160,7 +160,7 @@ func (a *Adapter) addChange(plan chainadapters.Plan, outs []*wire.TxOut, total u
 	out := wire.NewTxOut(0, script)
 	with := append(slices.Clone(outs), out)
 	need := paid + feeFor(weightOf(len(plan.Coins), with), plan.Fee.SatPerKVB)
-	if total < need+minChange() {
+	if total < need+minChange(a.params.Dust) {
 		return outs, 0, nil
 	}
 	change := total - need

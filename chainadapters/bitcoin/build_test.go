@@ -17,6 +17,9 @@ import (
 	"strongroom/money"
 )
 
+// dustSatoshi is Bitcoin's limit for P2PKH.
+const dustSatoshi = 546
+
 func testAdapter(tb testing.TB) *Adapter {
 	tb.Helper()
 	a, err := New(chainadapters.Config{
@@ -159,7 +162,7 @@ func checkBalance(t *rapid.T, plan chainadapters.Plan, unsigned chainadapters.Un
 	if fee*perKVB < size*plan.Fee.SatPerKVB {
 		t.Fatalf("fee %d for %d vB at %d sat/kvB", fee, size, plan.Fee.SatPerKVB)
 	}
-	if most := feeFor(size*perByte, plan.Fee.SatPerKVB) + minChange() + feeFor(changeWeight+perByte, plan.Fee.SatPerKVB); fee > most {
+	if most := feeFor(size*perByte, plan.Fee.SatPerKVB) + minChange(dustSatoshi) + feeFor(changeWeight+perByte, plan.Fee.SatPerKVB); fee > most {
 		t.Fatalf("fee %d is more than %d", fee, most)
 	}
 }

@@ -50,7 +50,7 @@ func (a *Adapter) SelectCoins(available []chainadapters.Coin, payments []chainad
 	if err != nil {
 		return nil, err
 	}
-	t := newTable(paid, outs, fee.SatPerKVB)
+	t := newTable(paid, outs, fee.SatPerKVB, a.params.Dust)
 	for _, tier := range tiers(candidates) {
 		if best, found := t.choose(tier); found {
 			return inOrder(best.picked), nil
@@ -117,11 +117,11 @@ type table struct {
 	low  uint64 // no selection whose worth is less reaches
 }
 
-func newTable(paid uint64, outs []*wire.TxOut, rate uint64) *table {
+func newTable(paid uint64, outs []*wire.TxOut, rate, dust uint64) *table {
 	t := &table{rate: rate, low: paid + weightOf(0, outs)*rate/(perByte*perKVB)}
 	for n := range t.need {
 		bare, with := feeFor(weightOf(n, outs), rate), feeFor(weightOf(n, outs)+changeWeightBeside(outs), rate)
-		t.need[n], t.keep[n] = paid+bare, with-bare+minChange()
+		t.need[n], t.keep[n] = paid+bare, with-bare+minChange(dust)
 	}
 	return t
 }

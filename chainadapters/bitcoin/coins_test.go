@@ -50,7 +50,7 @@ func judge(a *Adapter, coins []chainadapters.Coin, payments []chainadapters.Paym
 	paid, _ := unsigned.MaxFee.Uint64()
 	v.waste = int64(len(coins))*perCoin + int64(paid-bare)
 	if v.change {
-		v.waste += int64(minChange())
+		v.waste += int64(minChange(dustSatoshi))
 	}
 	return v
 }
@@ -133,7 +133,7 @@ func TestChangeIsWorthSpending(t *testing.T) {
 		payments := []chainadapters.Payment{{To: hot, Amount: money.FromUint64(50_000)}}
 		outs, _ := a.outputs(payments)
 		bare := 50_000 + feeFor(weightOf(1, outs), fee.SatPerKVB)
-		extra := rapid.Uint64Range(0, feeFor(changeWeight, fee.SatPerKVB)+2*minChange()).Draw(t, "extra")
+		extra := rapid.Uint64Range(0, feeFor(changeWeight, fee.SatPerKVB)+2*minChange(dustSatoshi)).Draw(t, "extra")
 		unsigned, err := a.Build(chainadapters.Plan{Payments: payments, Coins: coinsOf(hot, bare+extra), ChangeTo: change, Fee: fee})
 		if err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestChangeIsWorthSpending(t *testing.T) {
 		if got != 0 && (got <= dustSatoshi || got < feeFor(inputWeight, longTermSatPerKVB)) {
 			t.Fatalf("change of %d", got)
 		}
-		if most := feeFor(changeWeight+perByte, fee.SatPerKVB) + minChange(); dropped > most {
+		if most := feeFor(changeWeight+perByte, fee.SatPerKVB) + minChange(dustSatoshi); dropped > most {
 			t.Fatalf("%d dropped, most %d", dropped, most)
 		}
 	})

@@ -28,9 +28,6 @@ const (
 const (
 	maxInputs   = 200
 	maxPayments = 100
-	// dustSatoshi is the limit for P2PKH at the relay fee of 3 sat/vB; every
-	// other standard output has a lower one.
-	dustSatoshi = 546
 	// maxSatoshi is all that can exist on a network of this family (84 million
 	// coins, Litecoin's number).
 	maxSatoshi = 84_000_000 * 100_000_000
@@ -41,8 +38,8 @@ const (
 
 // minChange is the least change that is made: more than dust, and more than
 // spending it costs at the usual rate. Less goes to the fee.
-func minChange() uint64 {
-	return max(dustSatoshi, feeFor(inputWeight, longTermSatPerKVB)+1)
+func minChange(dust uint64) uint64 {
+	return max(dust, feeFor(inputWeight, longTermSatPerKVB)+1)
 }
 
 // changeWeightBeside is what a change output adds to a transaction with these

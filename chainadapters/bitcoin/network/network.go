@@ -22,9 +22,10 @@ var ErrKey = errors.New("not an extended public key of this network")
 
 // Params tells one network from another.
 type Params struct {
-	// Name is what Bitcoin Core calls it in getblockchaininfo's "chain".
+	// Name is what Bitcoin Core calls it in getblockchaininfo's "chain". Other
+	// coins' nodes use the same words: their names begin with the coin's.
 	Name string
-	// Alias is what btcd calls it, where that differs.
+	// Alias is what its nodes call it, where that differs.
 	Alias string
 	// HRP is the human-readable part of segregated witness addresses (BIP 173).
 	HRP string
@@ -41,10 +42,20 @@ type Params struct {
 	// Genesis is the hash of block 0; empty where a network is named by other
 	// means and the operator pins it.
 	Genesis string
+	// Dust is the least output that its nodes relay, in base units: that of P2PKH,
+	// for which they ask most.
+	Dust uint64
 }
 
+// Dust limits: 182 bytes (a P2PKH output and its input) at the dust relay rate of
+// Bitcoin's nodes, 3 sat/vB, and of Litecoin's, ten times that.
+const (
+	bitcoinDust  = 546
+	litecoinDust = 5460
+)
+
 // ByName returns the parameters of a network, by name or alias, and whether it
-// is known.
+// is known. A word that several nodes use is Bitcoin's.
 func ByName(name string) (Params, bool) {
 	for _, p := range table() {
 		if p.Name == name || (p.Alias != "" && p.Alias == name) {
@@ -54,23 +65,36 @@ func ByName(name string) (Params, bool) {
 	return Params{}, false
 }
 
-// table lists the networks, named as Bitcoin Core names them.
+// table lists the networks: Bitcoin's as Bitcoin Core names them, then others.
 func table() []Params {
 	test := Params{
-		HRP: "tb", PubKeyHashID: 0x6f, ScriptHashIDs: []byte{0xc4}, CoinType: 1,
+		HRP: "tb", PubKeyHashID: 0x6f, ScriptHashIDs: []byte{0xc4}, CoinType: 1, Dust: bitcoinDust,
 		HDPublicID: [4]byte{0x04, 0x35, 0x87, 0xcf}, HDPrivateID: [4]byte{0x04, 0x35, 0x83, 0x94},
 	}
 	main := Params{
 		Name: "main", Alias: "mainnet", HRP: "bc", PubKeyHashID: 0x00, ScriptHashIDs: []byte{0x05}, CoinType: 0,
-		HDPublicID: [4]byte{0x04, 0x88, 0xb2, 0x1e}, HDPrivateID: [4]byte{0x04, 0x88, 0xad, 0xe4},
+		HDPublicID: [4]byte{0x04, 0x88, 0xb2, 0x1e}, HDPrivateID: [4]byte{0x04, 0x88, 0xad, 0xe4}, Dust: bitcoinDust,
 		Genesis: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
 	}
-	return []Params{
+	return append([]Params{
 		main,
 		test.as("test", "testnet3", "tb", "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"),
 		test.as("testnet4", "", "tb", "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043"),
 		test.as("signet", "", "tb", "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6"),
 		test.as("regtest", "", "bcrt", "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"),
+	}, litecoin(main, test)...)
+}
+
+// litecoin lists Litecoin's networks. Its nodes still read script hash addresses
+// with Bitcoin's version byte ("3…"); here they are refused, for nobody can tell
+// which of the two chains they were meant for.
+func litecoin(main, test Params) []Params {
+	main.PubKeyHashID, main.ScriptHashIDs, main.CoinType, main.Dust = 0x30, []byte{0x32}, 2, litecoinDust
+	test.ScriptHashIDs, test.Dust = []byte{0x3a}, litecoinDust
+	return []Params{
+		main.as("litecoin-main", "main", "ltc", "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"),
+		test.as("litecoin-test", "test", "tltc", "4966625a4b2851d9fdee139e56211a0d88575f59ed816ff5e6a63deb4e3e29a0"),
+		test.as("litecoin-regtest", "regtest", "rltc", "530827f38f93b43ed12af0b3ad25a288dc02ed74d6d7857862df51fc56c416f9"),
 	}
 }
 
