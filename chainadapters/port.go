@@ -73,12 +73,15 @@ type Header struct {
 	Ref
 	Parent string
 	Time   time.Time
+	// BaseFee is the price per gas that a transaction of this block had to reach
+	// (EIP-1559); zero where the chain has none.
+	BaseFee money.Units
 }
 
 // Movement is value that one transaction brought to one address.
 type Movement struct {
 	TxID     string
-	Index    uint32 // output number; a token's log counted within its transaction; NativeIndex for a native transfer
+	Index    uint32 // output number; a token's log counted within its transaction; NativeIndex; from InternalIndex on
 	From     string // empty where the chain has no single sender
 	To       string // canonical form, as ParseAddress returns it
 	Contract string // canonical token contract; empty for the native asset
@@ -88,6 +91,12 @@ type Movement struct {
 // NativeIndex is the Movement.Index of the native value that an account-chain
 // transaction carries. No log can have it.
 const NativeIndex uint32 = 1<<31 - 1
+
+// InternalIndex is the least Movement.Index of native value that contracts moved
+// on within an account-chain transaction: the n-th of those movements, counted
+// from zero in the order of execution and without what was reverted, has
+// InternalIndex + n.
+const InternalIndex uint32 = 1 << 31
 
 // Outpoint names a coin.
 type Outpoint struct {
@@ -110,6 +119,10 @@ type Block struct {
 	TxIDs     []string
 	Movements []Movement // successful transactions only
 	Spends    []Spend    // also of failed transactions: they consume a nonce
+	// Untraced tells that contracts ran in this block and that the node could not
+	// say which native value they moved on: it is missing in Movements, and only
+	// the difference of balances (Holdings at the block and at its parent) shows it.
+	Untraced bool
 }
 
 // TxState is where a node sees a transaction.
@@ -206,6 +219,9 @@ type Unsigned struct {
 	Bytes  []byte
 	MaxFee money.Units // the most that it can cost, in the native asset
 	Change money.Units // UTXO chains: what comes back to ChangeTo; zero for none
+	// Size is the most that it measures once signed, in virtual bytes; zero on
+	// account chains.
+	Size uint64
 }
 
 // Signed is what a raw signed transaction says, decoded.

@@ -60,6 +60,7 @@ func (a *Adapter) Build(plan chainadapters.Plan) (chainadapters.Unsigned, error)
 	}
 	return chainadapters.Unsigned{
 		Bytes: encoded.Bytes(), MaxFee: money.FromUint64(total - spent), Change: money.FromUint64(change),
+		Size: (weightOf(len(plan.Coins), outs) + perByte - 1) / perByte,
 	}, nil
 }
 

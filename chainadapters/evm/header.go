@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"strongroom/chainadapters"
+	"strongroom/money"
 )
 
 // rpcHeader is what we read of a block's header.
@@ -29,11 +30,18 @@ func (h *rpcHeader) header() (chainadapters.Header, error) {
 	if *h.Time > math.MaxInt64 {
 		return chainadapters.Header{}, fmt.Errorf("%w: header with time %d", chainadapters.ErrIncomplete, *h.Time)
 	}
-	return chainadapters.Header{
+	header := chainadapters.Header{
 		Ref:    chainadapters.Ref{Height: uint64(*h.Number), Hash: hashText(*h.Hash)},
 		Parent: hashText(*h.Parent),
 		Time:   time.Unix(int64(*h.Time), 0).UTC(),
-	}, nil
+	}
+	if h.BaseFee != nil {
+		var err error
+		if header.BaseFee, err = money.FromBig(h.BaseFee.ToInt()); err != nil {
+			return chainadapters.Header{}, fmt.Errorf("%w: base fee: %w", chainadapters.ErrIncomplete, err)
+		}
+	}
+	return header, nil
 }
 
 // Head returns the newest block of the node's chain. Where it is lower than one

@@ -30,6 +30,7 @@ func (a *Adapter) Build(plan chainadapters.Plan) (chainadapters.Unsigned, error)
 		out.MaxFee, err = accountPlan(&b, plan)
 	} else {
 		out.MaxFee, out.Change, err = coinPlan(&b, plan)
+		out.Size = sizeOf(len(b.Inputs), len(b.Outputs))
 	}
 	if err != nil {
 		return chainadapters.Unsigned{}, err
@@ -131,8 +132,12 @@ func total(payments []chainadapters.Payment) (money.Units, error) {
 
 // sizeFee is the rate times the size, rounded up.
 func sizeFee(inputs, outputs int, fee chainadapters.Fee) money.Units {
-	size := uint64(sizeBase + sizeInput*inputs + sizeOutput*outputs) //nolint:gosec // counts are bounded
-	return money.FromUint64((size*fee.SatPerKVB + 999) / 1000)
+	return money.FromUint64((sizeOf(inputs, outputs)*fee.SatPerKVB + 999) / 1000)
+}
+
+// sizeOf is the size in virtual bytes.
+func sizeOf(inputs, outputs int) uint64 {
+	return uint64(sizeBase + sizeInput*inputs + sizeOutput*outputs) //nolint:gosec // counts are bounded
 }
 
 // SelectCoins implements chainadapters.Adapter: the largest first.

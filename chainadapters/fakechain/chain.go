@@ -48,6 +48,7 @@ type Chain struct {
 	pool   []*transaction
 	salt   uint64 // makes the blocks of a reorganisation differ
 	faucet uint64 // transactions from nowhere so far
+	price  uint64 // least that miners take now; zero for any
 }
 
 // block is a mined block.
@@ -100,6 +101,37 @@ func (c *Chain) Mine(n int) error {
 		c.prune()
 	}
 	return nil
+}
+
+// SetPrice makes miners leave what pays less, in the pool: on account chains by
+// fee cap in wei per gas, which is the base fee of the blocks from now on; on
+// UTXO chains by satoshi per 1,000 virtual bytes. Zero takes anything.
+func (c *Chain) SetPrice(price uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.price = price
+	c.blocks[len(c.blocks)-1].header.BaseFee = c.baseFee()
+}
+
+// baseFee is what a header says of the price.
+func (c *Chain) baseFee() money.Units {
+	if c.family == chainadapters.UTXO {
+		return money.Units{}
+	}
+	return money.FromUint64(max(c.price, baseFee))
+}
+
+// cheap reports whether miners leave a transaction.
+func (c *Chain) cheap(tx *transaction) bool {
+	if c.price == 0 || tx.body.Faucet > 0 {
+		return false
+	}
+	if c.family == chainadapters.Account {
+		return tx.body.Fee.FeeCap.Less(money.FromUint64(c.price))
+	}
+	fee, err := c.now.feeOf(tx)
+	size := sizeOf(len(tx.body.Inputs), len(tx.body.Outputs))
+	return err == nil && fee.Less(money.FromUint64((size*c.price+999)/1000))
 }
 
 // Reorg replaces the newest depth blocks by depth+1 empty ones. On UTXO chains
@@ -176,6 +208,9 @@ func (c *Chain) append(candidates []*transaction) {
 	for again := true; again; { // a transaction may wait for one that arrived later
 		again = false
 		waiting = slices.DeleteFunc(waiting, func(tx *transaction) bool {
+			if c.cheap(tx) {
+				return false
+			}
 			r, err := c.now.apply(tx)
 			if err != nil {
 				return false
@@ -185,8 +220,9 @@ func (c *Chain) append(candidates []*transaction) {
 		})
 	}
 	b.header = chainadapters.Header{
-		Ref:  chainadapters.Ref{Height: height},
-		Time: c.start.Add(time.Duration(height) * blockInterval), //nolint:gosec // heights of tests
+		Ref:     chainadapters.Ref{Height: height},
+		Time:    c.start.Add(time.Duration(height) * blockInterval), //nolint:gosec // heights of tests
+		BaseFee: c.baseFee(),
 	}
 	digest := sha256.New()
 	if height > 0 {

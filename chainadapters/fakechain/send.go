@@ -38,7 +38,7 @@ func (a *Adapter) Quote(ctx context.Context, plan chainadapters.Plan) (chainadap
 	}
 	return view(ctx, a, func(Fault, []*block) (chainadapters.Fee, error) {
 		if a.chain.family == chainadapters.UTXO {
-			return chainadapters.Fee{SatPerKVB: suggestedRate}, nil
+			return chainadapters.Fee{SatPerKVB: max(suggestedRate, a.chain.price)}, nil
 		}
 		if plan.Slot == nil {
 			return chainadapters.Fee{}, fmt.Errorf("%w: no slot", chainadapters.ErrPlan)
@@ -51,7 +51,7 @@ func (a *Adapter) Quote(ctx context.Context, plan chainadapters.Plan) (chainadap
 		return chainadapters.Fee{
 			GasLimit: gas + gas*gasMarginPercent/100,
 			TipCap:   money.FromUint64(suggestedTip),
-			FeeCap:   money.FromUint64(2*baseFee + suggestedTip),
+			FeeCap:   money.FromUint64(2*max(baseFee, a.chain.price) + suggestedTip),
 		}, nil
 	})
 }
