@@ -31,6 +31,8 @@ type DepositFacts struct {
 	Open bool
 	// House tells that it is the house's own money: it matures as it is credited.
 	House bool
+	// Listed tells that screening has something against a sender.
+	Listed bool
 }
 
 // DepositStep is the next state of a deposit and what is booked with it.
@@ -75,9 +77,11 @@ func StepDeposit(state DepositState, f DepositFacts) (DepositStep, error) {
 			return DepositStep{State: DepositConfirming}, nil
 		}
 		return stay, nil
-	case DepositDust:
+	case DepositReleased:
+		return f.released(), nil
+	case DepositDust, DepositQuarantined: // an operator releases what is quarantined
 		return stay, nil
-	case DepositUnattributed, DepositQuarantined, DepositReleased, DepositRefunding, DepositRefunded, DepositSuspense:
+	case DepositUnattributed, DepositRefunding, DepositRefunded, DepositSuspense:
 		return stay, fmt.Errorf("deposit in %s: %w", state, ErrIllegal)
 	}
 	return stay, fmt.Errorf("deposit in %q: %w", state, ErrIllegal)
@@ -92,12 +96,25 @@ func (f DepositFacts) pending() DepositStep {
 	switch {
 	case !f.Canonical:
 		return DepositStep{State: DepositReorged}
+	case f.Listed:
+		return DepositStep{State: DepositQuarantined}
+	}
+	return f.credit(DepositConfirming)
+}
+
+// released steps a deposit that an operator let out of quarantine: it stays
+// released through reorganisations until it is credited.
+func (f DepositFacts) released() DepositStep { return f.credit(DepositReleased) }
+
+// credit credits what is deep enough, and leaves the rest in a state.
+func (f DepositFacts) credit(waits DepositState) DepositStep {
+	switch {
 	case f.House && f.deep(max(f.CreditDepth, f.WithdrawDepth)):
 		return DepositStep{DepositWithdrawable, ActCredit}
 	case !f.House && f.deep(f.CreditDepth):
 		return DepositStep{DepositCredited, ActCredit}
 	}
-	return DepositStep{State: DepositConfirming}
+	return DepositStep{State: waits}
 }
 
 func (f DepositFacts) deep(depth uint64) bool {

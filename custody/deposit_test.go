@@ -29,6 +29,8 @@ type row struct {
 	canonical     bool
 	at            uint64
 	house         bool
+	listed        bool // a sender is sanctioned
+	let           bool // and an operator let it pass
 	credit, fully uint64
 	round         int
 }
@@ -36,6 +38,7 @@ type row struct {
 func (w *world) facts(d *row) custody.DepositFacts {
 	f := custody.DepositFacts{
 		Canonical: d.canonical, CreditDepth: d.credit, WithdrawDepth: d.fully, Open: w.open, House: d.house,
+		Listed: d.listed && !d.let,
 	}
 	if d.canonical {
 		f.Confirmations = custody.Confirmations(d.at, w.height)
@@ -63,6 +66,9 @@ func (w *world) step(d *row) bool {
 		w.takeBacks++
 		w.takeBack(d)
 	case custody.ActNone:
+	}
+	if next.Act == custody.ActCredit && d.listed && !d.let {
+		w.t.Fatalf("credited what is listed: %+v", d)
 	}
 	moved := next.State != d.state
 	d.state = next.State
@@ -100,12 +106,16 @@ func expected(w *world, d *row) custody.DepositState {
 	}
 	early, late := max(d.credit, 1), max(d.credit, d.fully, 1)
 	switch {
+	case !d.canonical && (d.state == custody.DepositQuarantined || d.state == custody.DepositReleased):
+		return d.state // only an operator moves it, or a block
 	case !d.canonical && d.round == 0:
 		return custody.DepositReorged
 	case !d.canonical && d.state == custody.DepositReorged:
 		return custody.DepositReorged // it came back and left again before it was credited
 	case !d.canonical:
 		return custody.DepositDebited
+	case d.listed && !d.let:
+		return custody.DepositQuarantined
 	case w.open && depth >= late:
 		return custody.DepositWithdrawable
 	case w.open && depth >= early && !d.house:
@@ -149,7 +159,7 @@ func (w *world) command(rng *rand.Rand) {
 	if len(w.deposits) < maxDeposits && rng.IntN(8) == 0 {
 		w.deposits = append(w.deposits, &row{
 			amount: money.FromUint64(1 + rng.Uint64N(1000)), state: custody.DepositSeen, canonical: true,
-			at: w.height, house: rng.IntN(6) == 0, credit: rng.Uint64N(4), fully: rng.Uint64N(7),
+			at: w.height, house: rng.IntN(6) == 0, listed: rng.IntN(5) == 0, credit: rng.Uint64N(4), fully: rng.Uint64N(7),
 		})
 		return
 	}
@@ -169,6 +179,9 @@ func (w *world) command(rng *rand.Rand) {
 		}
 	case 5:
 		w.open = rng.IntN(5) != 0
+		if d.state == custody.DepositQuarantined && rng.IntN(3) == 0 {
+			d.state, d.let = custody.DepositReleased, true
+		}
 	case 6, 7: // a withdrawal: frozen while there is debt
 		if w.debt.IsZero() && !w.funding.IsZero() {
 			part := money.FromUint64(1 + rng.Uint64N(500))
@@ -248,11 +261,11 @@ func TestNothingIsCreditedWithoutABlock(t *testing.T) {
 			Canonical:   rapid.Bool().Draw(t, "canonical"),
 			CreditDepth: rapid.Uint64Range(0, 5).Draw(t, "credit"), WithdrawDepth: rapid.Uint64Range(0, 9).Draw(t, "withdraw"),
 			Confirmations: rapid.Uint64Range(0, 12).Draw(t, "confirmations"),
-			Open:          rapid.Bool().Draw(t, "open"), House: rapid.Bool().Draw(t, "house"),
+			Open:          rapid.Bool().Draw(t, "open"), House: rapid.Bool().Draw(t, "house"), Listed: rapid.Bool().Draw(t, "listed"),
 		}
 		state := rapid.SampledFrom([]custody.DepositState{
 			custody.DepositSeen, custody.DepositConfirming, custody.DepositCredited,
-			custody.DepositWithdrawable, custody.DepositReorged, custody.DepositDebited, custody.DepositDust,
+			custody.DepositWithdrawable, custody.DepositReorged, custody.DepositDebited, custody.DepositDust, custody.DepositQuarantined, custody.DepositReleased,
 		}).Draw(t, "state")
 		next, err := custody.StepDeposit(state, f)
 		if err != nil {
@@ -262,6 +275,9 @@ func TestNothingIsCreditedWithoutABlock(t *testing.T) {
 			if !f.Open || !f.Canonical || f.Confirmations == 0 || f.Confirmations < f.CreditDepth {
 				t.Fatalf("%s with %+v gives %+v", state, f, next)
 			}
+		}
+		if next.Act == custody.ActCredit && (state == custody.DepositQuarantined || f.Listed && state != custody.DepositReleased) {
+			t.Fatalf("%s with %+v is credited", state, f)
 		}
 		if (next.Act == custody.ActTakeBack) != (state.Booked() && !f.Canonical) {
 			t.Fatalf("%s with %+v gives %+v", state, f, next)
@@ -273,7 +289,7 @@ func TestNothingIsCreditedWithoutABlock(t *testing.T) {
 }
 
 func TestStatesThatWaitForAPerson(t *testing.T) {
-	for _, state := range []custody.DepositState{custody.DepositQuarantined, custody.DepositRefunded, "nonsense"} {
+	for _, state := range []custody.DepositState{custody.DepositUnattributed, custody.DepositRefunded, "nonsense"} {
 		if _, err := custody.StepDeposit(state, custody.DepositFacts{Canonical: true, Open: true}); !errors.Is(err, custody.ErrIllegal) {
 			t.Errorf("%s: %v", state, err)
 		}

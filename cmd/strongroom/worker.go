@@ -43,6 +43,8 @@ type workerCommand struct {
 	MaxHeadAge  time.Duration     `help:"A node whose newest block is older counts as lagging; 0 for any age." env:"STRONGROOM_MAX_HEAD_AGE" default:"0s"`
 	Poll        time.Duration     `help:"Time between two looks at a chain that did not move." env:"STRONGROOM_CHAIN_POLL" default:"500ms"`
 	Collect     time.Duration     `name:"collect-every" help:"Time between two rounds of planning collections." env:"STRONGROOM_COLLECT_EVERY" default:"10s"`
+	Sanctions   map[string]string `help:"Sanctions lists: VENDOR=PATH of a file or folder, such as ofac-sdn=/var/lib/strongroom/sanctions. Without one nothing is credited or paid out." env:"STRONGROOM_SANCTIONS" placeholder:"VENDOR=PATH"`
+	ListAge     time.Duration     `name:"sanctions-max-age" help:"A sanctions list whose files are older is not used; 0 for any age." env:"STRONGROOM_SANCTIONS_MAX_AGE" default:"72h"`
 	Outstanding int               `help:"How many transactions of one key may be on their way." env:"STRONGROOM_OUTSTANDING" default:"16"`
 	StuckAfter  time.Duration     `help:"A transaction that waits in the pool for longer counts as stuck." env:"STRONGROOM_STUCK_AFTER" default:"30m"`
 }
@@ -175,13 +177,19 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	if h.store, err = custodydb.New(cfg); err != nil {
 		return nil, err
 	}
+	lists, err := c.screening(e, chains, view)
+	if err != nil {
+		return nil, err
+	}
 	h.desk, err = desk.New(desk.Config{
-		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
+		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.intake, err = intake.New(intake.Config{Store: h.store, Ledger: book, Assets: view, Adapters: h.adapters, Log: e.log})
+	h.intake, err = intake.New(intake.Config{
+		Store: h.store, Ledger: book, Assets: view, Adapters: h.adapters, Screening: lists, Log: e.log,
+	})
 	if err != nil {
 		return nil, err
 	}

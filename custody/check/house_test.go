@@ -53,7 +53,7 @@ func (h *house) wire(tb testing.TB) {
 	tb.Helper()
 	var err error
 	h.desk, err = desk.New(desk.Config{
-		Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Signer: fakeSigner{}, Log: h.Log,
+		Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Signer: fakeSigner{}, Screening: h.Sanctions, Log: h.Log,
 		Clock: time.Now, //nolint:forbidigo // nothing gets stuck here
 	})
 	if err != nil {

@@ -37,7 +37,7 @@ const balanceOf = `SELECT a.id, a.asset, CASE WHEN b.debit_normal THEN b.debits_
 func depositStatements() []named {
 	return []named{
 		{"deposit state is legal", `SELECT id, state FROM custody.deposit WHERE state NOT IN
-			('seen', 'confirming', 'credited', 'withdrawable', 'dust_held', 'reorged', 'debited')`},
+			('seen', 'confirming', 'credited', 'withdrawable', 'dust_held', 'reorged', 'debited', 'quarantined', 'released')`},
 		{"deposit agrees with its bookings", `SELECT id, format('%s round %s: %s credits, %s taken back, %s matured', state, round, credits, takebacks, matures)
 			FROM (` + depositBookings + `) d
 			WHERE credits <> round OR takebacks <> round - (state IN ` + bookedStates + `)::int OR matures > round

@@ -29,6 +29,8 @@ type DepositMove struct {
 	Debt  Debt        // what the customer owed when the amounts were worked out
 	Owes  money.Units // what the customer owes afterwards
 	Own   money.Units // ActCredit: its part of the maturing account afterwards
+	// Senders is who sent it, where that was found out for this move; nil otherwise.
+	Senders []string
 }
 
 // deposited is what a customer reads about a deposit in an event.
@@ -69,9 +71,10 @@ func (s *Store) DepositWrites(m DepositMove) ledger.Attachment {
 		if planted.Live(planted.Unguarded) {
 			guard = `($2::text, $3::bigint, $4::boolean) IS NOT NULL`
 		}
-		tag, err := tx.Exec(ctx, `UPDATE custody.deposit SET state = $5, version = version + 1, round = round + $6, maturing = $7, updated_at = $8
+		tag, err := tx.Exec(ctx, `UPDATE custody.deposit SET state = $5, version = version + 1, round = round + $6, maturing = $7, updated_at = $8,
+			senders = coalesce($9, senders)
 			WHERE id = $1 AND `+guard,
-			m.Row.ID, m.Row.State, m.Row.Version, m.Row.Canonical, m.To, rounds, m.Own, s.now())
+			m.Row.ID, m.Row.State, m.Row.Version, m.Row.Canonical, m.To, rounds, m.Own, s.now(), m.Senders)
 		if err != nil {
 			return fmt.Errorf("update deposit %s: %w", m.Row.ID, err)
 		}
@@ -82,6 +85,9 @@ func (s *Store) DepositWrites(m DepositMove) ledger.Attachment {
 			return nil
 		}
 		if err := s.setDebt(ctx, tx, m.Debt, m.Owes); err != nil {
+			return err
+		}
+		if err := putPayers(ctx, tx, m); err != nil {
 			return err
 		}
 		kind := string(m.To)

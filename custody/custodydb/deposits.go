@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/internal/id"
 	"strongroom/internal/planted"
@@ -21,15 +22,17 @@ type DepositRow struct {
 	custody.Deposit
 	Round    int         // how often it has been credited
 	Maturing money.Units // its part of the customer's maturing account
+	Senders  []string    // who sent it, as far as is known yet
+	Released bool        // an operator let it out of quarantine: it is not screened again
 }
 
 const depositColumns = `id, customer, asset, chain, address, txid, idx, amount, block_height, block_hash, canonical,
-	state, version, seen_at, updated_at, round, maturing`
+	state, version, seen_at, updated_at, round, maturing, senders, released`
 
 func scanDeposit(row pgx.CollectableRow) (DepositRow, error) {
 	var d DepositRow
 	err := row.Scan(&d.ID, &d.Customer, &d.Asset, &d.Chain, &d.Address, &d.TxID, &d.Index, &d.Amount, &d.Block.Height, &d.Block.Hash,
-		&d.Canonical, &d.State, &d.Version, &d.SeenAt, &d.UpdatedAt, &d.Round, &d.Maturing)
+		&d.Canonical, &d.State, &d.Version, &d.SeenAt, &d.UpdatedAt, &d.Round, &d.Maturing, &d.Senders, &d.Released)
 	return d, err //nolint:wrapcheck // wrapped by every caller
 }
 
@@ -92,15 +95,21 @@ func (s *Store) Deposits(ctx context.Context, customer, cursor string, limit int
 // upsertDeposit inserts a movement as a deposit, or puts the row of one that had
 // been seen before on its new block. Content that differs (a transaction can do
 // something else on another branch) replaces the old only where the ledger does
-// not hold that; otherwise no row is returned.
+// not hold that; otherwise no row is returned. What an operator released was
+// released as it was then.
 const upsertDeposit = `INSERT INTO custody.deposit AS d
-	(id, customer, asset, chain, address, txid, idx, amount, block_height, block_hash, state, seen_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+	(id, customer, asset, chain, address, txid, idx, amount, block_height, block_hash, state, seen_at, updated_at, senders)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
 	ON CONFLICT (chain, txid, idx) DO UPDATE SET
 		block_height = excluded.block_height, block_hash = excluded.block_hash, canonical = true,
 		version = d.version + 1, updated_at = excluded.updated_at,
 		customer = excluded.customer, asset = excluded.asset, address = excluded.address, amount = excluded.amount,
-		state = CASE WHEN 'dust_held' IN (d.state, excluded.state) THEN excluded.state ELSE d.state END
+		senders = excluded.senders,
+		released = d.released AND (d.customer, d.asset, d.address, d.amount) = (excluded.customer, excluded.asset, excluded.address, excluded.amount)
+			AND (excluded.senders = '{}' OR d.senders = excluded.senders),
+		state = CASE WHEN 'dust_held' IN (d.state, excluded.state) THEN excluded.state
+			WHEN d.state = 'released' AND NOT ((d.customer, d.asset, d.address, d.amount) = (excluded.customer, excluded.asset, excluded.address, excluded.amount)
+				AND (excluded.senders = '{}' OR d.senders = excluded.senders)) THEN 'seen' ELSE d.state END
 	WHERE d.state NOT IN ('credited', 'withdrawable')
 		OR (d.customer, d.asset, d.address, d.amount) = (excluded.customer, excluded.asset, excluded.address, excluded.amount)
 	RETURNING id`
@@ -121,7 +130,7 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 		state := custody.FirstDepositState(m.Amount, info.MinDeposit, a.Customer == "")
 		var rowID string
 		err := k.tx.QueryRow(ctx, upsertDeposit, id.New("dep"), a.Customer, info.Code, k.chain, m.To, m.TxID, m.Index, m.Amount,
-			k.block.Height, k.block.Hash, state, k.s.now()).Scan(&rowID)
+			k.block.Height, k.block.Hash, state, k.s.now(), sendersOf(m)).Scan(&rowID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("deposit %s/%d: %w", m.TxID, m.Index, ErrTakeBackFirst)
 		}
@@ -132,12 +141,20 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 	return nil
 }
 
+// sendersOf is who sent a movement, where its chain says so in the movement.
+func sendersOf(m chainadapters.Movement) []string {
+	if m.From == "" {
+		return []string{}
+	}
+	return []string{m.From}
+}
+
 // signalDue tells the workflows of those deposits, and of those own transactions,
 // for which the block at the new cursor changes something. What is due is told at
 // once and then, until it has moved, after gaps that double: a workflow that has
 // not got to it yet is not helped by hearing it with each block.
 func (s *Store) signalDue(ctx context.Context, tell teller, cursor uint64) error {
-	open, err := deposits(ctx, tell.tx, `WHERE chain = $1 AND ((canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited'))
+	open, err := deposits(ctx, tell.tx, `WHERE chain = $1 AND ((canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited', 'released'))
 		OR (NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable'))) ORDER BY id`, tell.chain)
 	if err != nil {
 		return err

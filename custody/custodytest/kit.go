@@ -62,8 +62,10 @@ type Kit struct {
 	Ledger   *ledger.Ledger
 	Store    *custodydb.Store
 	Intake   *intake.Intake
-	Log      *slog.Logger
-	url      string
+	// Sanctions is the list that deposits are screened by.
+	Sanctions *Sanctions
+	Log       *slog.Logger
+	url       string
 }
 
 // New returns a Kit that ends with tb.
@@ -71,9 +73,10 @@ func New(tb testing.TB) *Kit {
 	tb.Helper()
 	k := &Kit{
 		Chains: map[chainadapters.ChainID]*fakechain.Chain{}, Nodes: map[chainadapters.ChainID]*fakechain.Adapter{},
-		Adapters: map[chainadapters.ChainID]chainadapters.Adapter{},
-		Log:      slog.New(slog.DiscardHandler),
-		url:      testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations()),
+		Adapters:  map[chainadapters.ChainID]chainadapters.Adapter{},
+		Log:       slog.New(slog.DiscardHandler),
+		Sanctions: &Sanctions{},
+		url:       testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations()),
 	}
 	for name, family := range map[chainadapters.ChainID]chainadapters.Family{Coins: chainadapters.UTXO, Accounts: chainadapters.Account} {
 		chain, err := fakechain.New(fakechain.Config{Family: family, Network: "fake" + string(name)})
@@ -120,7 +123,7 @@ func (k *Kit) Restart(tb testing.TB) {
 func (k *Kit) Over(tb testing.TB, book intake.Ledger) {
 	tb.Helper()
 	var err error
-	k.Intake, err = intake.New(intake.Config{Store: k.Store, Ledger: book, Assets: k.Assets, Adapters: k.Adapters, Log: k.Log})
+	k.Intake, err = intake.New(intake.Config{Store: k.Store, Ledger: book, Assets: k.Assets, Adapters: k.Adapters, Log: k.Log, Screening: k.Sanctions})
 	must(tb, err)
 }
 

@@ -57,8 +57,11 @@ type Config struct {
 	Assets   custody.Assets
 	Signer   Signer
 	Policy   Policy // nil for CapPolicy
-	Log      *slog.Logger
-	Clock    func() time.Time
+	// Screening is asked about each withdrawal's destination, and again before it is
+	// reserved.
+	Screening Screener
+	Log       *slog.Logger
+	Clock     func() time.Time
 	// Outstanding is how many transactions of one key may be on their way; 16
 	// where zero.
 	Outstanding int
@@ -72,8 +75,8 @@ type Desk struct{ cfg Config }
 
 // New returns a Desk.
 func New(cfg Config) (*Desk, error) {
-	if cfg.Store == nil || len(cfg.Adapters) == 0 || cfg.Assets == nil || cfg.Signer == nil || cfg.Log == nil || cfg.Clock == nil {
-		return nil, errors.New("desk: config lacks store, adapters, assets, signer, log or clock")
+	if cfg.Store == nil || len(cfg.Adapters) == 0 || cfg.Assets == nil || cfg.Signer == nil || cfg.Screening == nil || cfg.Log == nil || cfg.Clock == nil {
+		return nil, errors.New("desk: config lacks store, adapters, assets, signer, screening, log or clock")
 	}
 	if cfg.Policy == nil {
 		cfg.Policy = CapPolicy{}
@@ -125,6 +128,7 @@ func (d *Desk) walk(ctx context.Context, id string, take step) (custody.Progress
 func explain(err error) string {
 	for _, known := range []error{
 		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery,
+		custody.ErrScreening,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

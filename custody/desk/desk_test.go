@@ -337,7 +337,7 @@ func TestFailedOnChainGivesBackAndPaysGas(t *testing.T) {
 	h.must(err)
 	d, err := desk.New(desk.Config{
 		Store: h.store, Adapters: map[chainadapters.ChainID]chainadapters.Adapter{evm: generous{h.nodes[evm]}},
-		Assets: h.assets, Signer: h.signer, Log: quiet(), Clock: h.clock,
+		Assets: h.assets, Signer: h.signer, Screening: h.sanctions, Log: quiet(), Clock: h.clock,
 	})
 	h.must(err)
 	h.desk = d
@@ -365,7 +365,7 @@ func TestReserveWaitsForSlotsAndFunds(t *testing.T) {
 	adapters := map[chainadapters.ChainID]chainadapters.Adapter{evm: h.nodes[evm], utxo: h.nodes[utxo]}
 	var err error
 	h.desk, err = desk.New(desk.Config{
-		Store: h.store, Adapters: adapters, Assets: h.assets, Signer: h.signer, Log: quiet(), Clock: h.clock, Outstanding: 2,
+		Store: h.store, Adapters: adapters, Assets: h.assets, Signer: h.signer, Screening: h.sanctions, Log: quiet(), Clock: h.clock, Outstanding: 2,
 	})
 	h.must(err)
 	var ids []string
@@ -493,7 +493,7 @@ func TestDeniedIsRejectedAndReleased(t *testing.T) {
 	h := ready(t, "ETH")
 	d, err := desk.New(desk.Config{
 		Store: h.store, Adapters: map[chainadapters.ChainID]chainadapters.Adapter{evm: h.nodes[evm]}, Assets: h.assets,
-		Signer: h.signer, Policy: no{}, Log: quiet(), Clock: h.clock,
+		Signer: h.signer, Screening: h.sanctions, Policy: no{}, Log: quiet(), Clock: h.clock,
 	})
 	h.must(err)
 	w := h.withdraw("ETH", 10_000)

@@ -16,6 +16,7 @@ import (
 	"strongroom/chainadapters/fakechain"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/custody/custodytest"
 	"strongroom/custody/desk"
 	"strongroom/internal/pg"
 	"strongroom/internal/testenv"
@@ -35,16 +36,17 @@ func units(n uint64) money.Units { return money.FromUint64(n) }
 
 // house is a whole custody on a real database and chains in memory.
 type house struct {
-	t       testing.TB
-	pool    *pgxpool.Pool
-	ledger  *ledger.Ledger
-	assets  assets
-	chains  map[chainadapters.ChainID]*fakechain.Chain
-	nodes   map[chainadapters.ChainID]*fakechain.Adapter
-	store   *custodydb.Store
-	signer  *signer
-	desk    *desk.Desk
-	counter int
+	t         testing.TB
+	pool      *pgxpool.Pool
+	ledger    *ledger.Ledger
+	assets    assets
+	chains    map[chainadapters.ChainID]*fakechain.Chain
+	nodes     map[chainadapters.ChainID]*fakechain.Adapter
+	store     *custodydb.Store
+	signer    *signer
+	sanctions *custodytest.Sanctions
+	desk      *desk.Desk
+	counter   int
 
 	mu  sync.Mutex
 	now time.Time
@@ -122,7 +124,7 @@ func newHouse(tb testing.TB) *house {
 	h := &house{
 		t: tb, pool: pool, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		chains: map[chainadapters.ChainID]*fakechain.Chain{}, nodes: map[chainadapters.ChainID]*fakechain.Adapter{},
-		signer: &signer{bySlot: map[string]string{}},
+		signer: &signer{bySlot: map[string]string{}}, sanctions: &custodytest.Sanctions{},
 	}
 	h.startChain(evm, chainadapters.Account)
 	h.startChain(utxo, chainadapters.UTXO)
@@ -171,7 +173,7 @@ func (h *house) restart() {
 	})
 	h.must(err)
 	h.desk, err = desk.New(desk.Config{
-		Store: h.store, Adapters: adapters, Assets: h.assets, Signer: h.signer, Log: slog.New(slog.DiscardHandler),
+		Store: h.store, Adapters: adapters, Assets: h.assets, Signer: h.signer, Screening: h.sanctions, Log: slog.New(slog.DiscardHandler),
 		Clock: h.clock, StuckAfter: time.Hour, Outstanding: 300,
 	})
 	h.must(err)

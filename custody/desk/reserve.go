@@ -23,6 +23,10 @@ func (d *Desk) reserve(ctx context.Context, r *custodydb.IntentRow) error {
 	if r.State != custody.WithdrawalApproved {
 		return nil
 	}
+	// The list may have changed since the request.
+	if err := d.sanctions(ctx, r); err != nil || r.State.Ended() {
+		return err
+	}
 	adapter, status, err := d.chain(ctx, r.Chain)
 	if err != nil {
 		return err

@@ -5,13 +5,21 @@ import (
 	"errors"
 	"fmt"
 
+	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
 )
 
+// Screener says what sanctions lists have against addresses of a chain. Any error
+// means that it cannot be said.
+type Screener interface {
+	Screen(ctx context.Context, chain chainadapters.ChainID, addresses []string) ([]custody.Finding, error)
+}
+
 // Screen takes a held withdrawal to approved, or to where it waits for people, or
 // releases it: blocked where screening refuses it, rejected where policy does. A
-// withdrawal of an asset that is not paid out at present stays where it is.
+// withdrawal of an asset that is not paid out at present stays where it is, and so
+// does one while custody.ErrScreening says that nobody can screen.
 func (d *Desk) Screen(ctx context.Context, id string) (custody.Progress, error) {
 	return d.walk(ctx, id, d.screen)
 }
@@ -56,10 +64,34 @@ func (d *Desk) check(ctx context.Context, r *custodydb.IntentRow) error {
 	if err := d.cfg.Store.Screen(ctx, *r); err != nil {
 		return d.refuse(ctx, r, err)
 	}
+	if err := d.sanctions(ctx, r); err != nil || r.State.Ended() {
+		return err
+	}
 	if asset.State != custody.AssetListed {
 		return d.note(ctx, r, "withdrawals of "+asset.Code+" are suspended")
 	}
 	return d.move(ctx, r, custody.EventScreen, custody.WithdrawalFacts{}, "")
+}
+
+// sanctions blocks a withdrawal whose destination is listed, and gives back what
+// it holds. What the list says is for compliance; the customer reads that the
+// payment cannot be made. Movements of the house stay within the house.
+func (d *Desk) sanctions(ctx context.Context, r *custodydb.IntentRow) error {
+	if r.Kind != custody.IntentWithdrawal {
+		return nil
+	}
+	findings, err := d.cfg.Screening.Screen(ctx, r.Chain, []string{r.To})
+	if err != nil {
+		return fmt.Errorf("screen destination: %w: %w", custody.ErrScreening, err)
+	}
+	if len(findings) == 0 {
+		return nil
+	}
+	if err := d.cfg.Store.RecordFindings(ctx, r.ID, findings); err != nil {
+		return fmt.Errorf("put on record: %w", err)
+	}
+	d.cfg.Log.WarnContext(ctx, "withdrawal to a listed address", "intent", r.ID, "list", findings[0].List, "entry", findings[0].Entry)
+	return d.release(ctx, r, custody.EventBlock, custody.NeutralRefusal)
 }
 
 // refuse releases a withdrawal that must not be paid. Any other error passes.

@@ -38,7 +38,9 @@ type Config struct {
 	Ledger   Ledger
 	Assets   custody.Assets
 	Adapters map[chainadapters.ChainID]chainadapters.Adapter
-	Log      *slog.Logger
+	// Screening is asked about each deposit before it is credited.
+	Screening Screener
+	Log       *slog.Logger
 }
 
 // Intake advances deposits. It is safe for concurrent use, in several processes too.
@@ -50,7 +52,7 @@ type Intake struct {
 
 // New returns an Intake.
 func New(cfg Config) (*Intake, error) {
-	if cfg.Store == nil || cfg.Ledger == nil || cfg.Assets == nil || cfg.Log == nil || len(cfg.Adapters) == 0 {
+	if cfg.Store == nil || cfg.Ledger == nil || cfg.Assets == nil || cfg.Log == nil || cfg.Screening == nil || len(cfg.Adapters) == 0 {
 		return nil, errors.New("intake: config is incomplete")
 	}
 	return &Intake{cfg: cfg, count: map[string]*counting{}}, nil
@@ -63,7 +65,8 @@ const maxTries = 8
 // Advance moves a deposit as far as the chain allows now. It can be repeated and
 // called concurrently. Errors: custody.ErrNotFound, custody.ErrIllegal for one
 // that waits for a person; custody.ErrChainHalted where value would be given but
-// the chain may not be trusted now; custody.ErrConflict where others kept moving
+// the chain may not be trusted now; custody.ErrScreening where nobody can say
+// whether its sender is sanctioned; custody.ErrConflict where others kept moving
 // it; ledger.ErrUnattested where the chain does not hold what would be owed.
 func (i *Intake) Advance(ctx context.Context, depositID string) (custody.DepositProgress, error) {
 	tries := 0
@@ -72,7 +75,7 @@ func (i *Intake) Advance(ctx context.Context, depositID string) (custody.Deposit
 		if err != nil {
 			return custody.DepositProgress{}, err
 		}
-		step, err := custody.StepDeposit(row.State, facts)
+		step, err := i.judge(ctx, &row, facts)
 		if err != nil {
 			return progress(row, facts), err
 		}
@@ -127,7 +130,7 @@ func (i *Intake) refusal(row custodydb.DepositRow, facts custody.DepositFacts) e
 func progress(row custodydb.DepositRow, facts custody.DepositFacts) custody.DepositProgress {
 	p := custody.DepositProgress{ID: row.ID, State: row.State, Confirmations: facts.Confirmations}
 	switch row.State { //nolint:exhaustive // the others go on
-	case custody.DepositWithdrawable, custody.DepositDust, custody.DepositReorged, custody.DepositDebited:
+	case custody.DepositWithdrawable, custody.DepositDust, custody.DepositReorged, custody.DepositDebited, custody.DepositQuarantined:
 		p.Ended = true
 	}
 	return p
@@ -142,7 +145,9 @@ func (i *Intake) do(ctx context.Context, row custodydb.DepositRow, facts custody
 			return err
 		}
 	}
-	m := custodydb.DepositMove{Row: row, To: step.State, Act: step.Act, Debt: debt, Owes: debt.Amount, Own: row.Maturing}
+	m := custodydb.DepositMove{
+		Row: row, To: step.State, Act: step.Act, Debt: debt, Owes: debt.Amount, Own: row.Maturing, Senders: row.Senders,
+	}
 	switch step.Act {
 	case custody.ActCredit:
 		m.Depth = facts.CreditDepth

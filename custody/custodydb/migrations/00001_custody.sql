@@ -65,13 +65,15 @@ CREATE TABLE custody.deposit (
   round        integer NOT NULL DEFAULT 0,         -- how often it has been credited
   maturing     numeric(78,0) NOT NULL DEFAULT 0 CHECK (maturing >= 0 AND maturing <= amount), -- its part of the maturing account
   version      bigint NOT NULL DEFAULT 1,
+  senders      text[] NOT NULL DEFAULT '{}',       -- who sent it, as far as the chain tells
+  released     boolean NOT NULL DEFAULT false,     -- an operator let it out of quarantine: not screened again
   collected_by text,                               -- intent that moved (or is moving) it to the hot wallet
   seen_at      timestamptz NOT NULL,
   updated_at   timestamptz NOT NULL,
   UNIQUE (chain, txid, idx)
 );
 CREATE INDEX deposit_of_customer ON custody.deposit (customer, id);
-CREATE INDEX deposit_open ON custody.deposit (chain) WHERE canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited');
+CREATE INDEX deposit_open ON custody.deposit (chain) WHERE canonical AND state IN ('seen', 'confirming', 'credited', 'reorged', 'debited', 'released');
 CREATE INDEX deposit_at ON custody.deposit (chain, block_height) WHERE canonical;
 CREATE INDEX deposit_gone ON custody.deposit (chain) WHERE NOT canonical AND state IN ('seen', 'confirming', 'credited', 'withdrawable');
 CREATE INDEX deposit_collectable ON custody.deposit (chain, address) WHERE collected_by IS NULL AND state = 'withdrawable';
@@ -94,6 +96,7 @@ CREATE TABLE custody.withdrawal (
 );
 CREATE INDEX withdrawal_of_customer ON custody.withdrawal (customer, id);
 CREATE INDEX withdrawal_open ON custody.withdrawal (chain) WHERE state IN ('reserved', 'signed', 'broadcast', 'unknown', 'confirming', 'reorged', 'stuck', 'replaced', 'final');
+CREATE INDEX withdrawal_tail ON custody.withdrawal (customer, chain, lower(right(destination, 4)));
 CREATE INDEX withdrawal_of_day ON custody.withdrawal (customer, asset, created_at);
 
 -- Movements of the house itself: collections and gas top-ups.
@@ -234,6 +237,31 @@ CREATE TABLE custody.blocked_address (
   PRIMARY KEY (chain, address)
 );
 
+-- What screening had against a deposit's senders or a withdrawal's destination,
+-- and what an operator decided then. For compliance; customers never see it.
+CREATE TABLE custody.finding (
+  seq      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  subject  text NOT NULL,                          -- dep_… or wdr_…
+  act      text NOT NULL CHECK (act IN ('hit', 'release')),
+  address  text NOT NULL DEFAULT '',
+  list     text NOT NULL DEFAULT '',               -- OFAC SDN
+  version  text NOT NULL DEFAULT '',               -- digest of the list
+  entry    text NOT NULL DEFAULT '',               -- the list's number and name of the party
+  currency text NOT NULL DEFAULT '',
+  reason   text NOT NULL DEFAULT '',               -- an operator's words
+  at       timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX finding_once ON custody.finding (subject, address, list, version, entry, currency) WHERE act = 'hit';
+CREATE INDEX finding_of_subject ON custody.finding (subject, seq);
+
+-- Who paid a customer, once it was credited: an address that resembles one of
+-- these, or one that the customer paid, must be confirmed.
+CREATE TABLE custody.payer (
+  customer text NOT NULL, chain text NOT NULL, address text NOT NULL,
+  PRIMARY KEY (customer, chain, address)
+);
+CREATE INDEX payer_tail ON custody.payer (customer, chain, lower(right(address, 4)));
+
 -- Messages that other parts must get at least once; the key makes them once.
 -- kind 'start': start the workflow topic/subject; 'signal': tell it the fact.
 CREATE TABLE custody.outbox (
@@ -266,6 +294,8 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON custody.event
+  FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
+CREATE TRIGGER finding_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON custody.finding
   FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
 CREATE TRIGGER chain_tx_kept BEFORE DELETE OR TRUNCATE ON custody.chain_tx
   FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();

@@ -20,6 +20,9 @@ var (
 	assetsFile string
 	//go:embed signer-policy.json
 	policyFile string
+	// Made-up parties: a list of our own, so that screening has something to read.
+	//go:embed sdn.csv
+	sanctionsFile string
 )
 
 const (
@@ -51,6 +54,7 @@ func (l Layout) writeFiles(s Settings, btcdPassword, token string) error {
 		return fmt.Errorf("encode chains: %w", err)
 	}
 	for name, text := range map[string]string{
+		"sanctions/sdn.csv":  sanctionsFile,
 		"chains.json":        string(list) + "\n",
 		"assets.json":        strings.ReplaceAll(assetsFile, tokenMark, token),
 		"signer-policy.json": strings.ReplaceAll(policyFile, tokenMark, token),
@@ -81,6 +85,8 @@ func (l Layout) env(s Settings, databaseURL string) map[string]string {
 		"STRONGROOM_PAYLOAD_KEY_FILE":       l.path("secrets", payloadSecret),
 		"STRONGROOM_CHAINS_FILE":            l.path("chains.json"),
 		"STRONGROOM_ASSETS_FILE":            l.path("assets.json"),
+		"STRONGROOM_SANCTIONS":              "ofac-sdn=" + l.path("sanctions"),
+		"STRONGROOM_SANCTIONS_MAX_AGE":      "0s", // written at each start
 		"STRONGROOM_API_LISTEN":             at(portAPI),
 		"STRONGROOM_API_URL":                "http://" + at(portAPI),
 		"STRONGROOM_STATE_DIR":              l.Dir,
