@@ -15,9 +15,11 @@ BTCD_VERSION := v0.26.2
 BTCD := .tools/stamp/btcd-$(BTCD_VERSION)
 GETH_VERSION := v1.17.8
 GETH := .tools/stamp/geth-$(GETH_VERSION)
+LITECOIN := .tools/litecoin/litecoind
 NPM := tools/npm/node_modules/.stamp
 SMALL := -ldflags='-s -w' # not -trimpath: it would compile everything twice, once for the tests
 
+comma := ,
 say = @printf '%s\n' '→ $(1)'
 
 ## up: start everything on this machine and play the tour; Ctrl-C stops it
@@ -88,7 +90,7 @@ static:
 
 # The servers of development.
 .PHONY: servers
-servers: $(NPM) $(BTCD) $(GETH) $(BIN)/strongroom-devstack postgres
+servers: $(NPM) $(BTCD) $(GETH) $(LITECOIN) $(BIN)/strongroom-devstack postgres
 
 .PHONY: checkers
 checkers: $(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum
@@ -116,6 +118,11 @@ $(GETH):
 	$(call say,geth $(GETH_VERSION) by go install (the first build takes about three minutes))
 	@mkdir -p $(BIN) .tools/stamp
 	GOBIN="$$PWD/$(BIN)" $(GO) install $(SMALL) github.com/ethereum/go-ethereum/cmd/geth@$(GETH_VERSION)
+	@touch $@
+
+$(LITECOIN): tools/litecoind.sh
+	$(call say,litecoind from Debian's archive$(comma) unpacked and not installed)
+	sh tools/litecoind.sh "$$PWD/$(@D)"
 	@touch $@
 
 $(BIN)/strongroom-devstack: devstack/go.mod devstack/go.sum devstack/*.go

@@ -41,6 +41,39 @@ func Geth(tb testing.TB, cfg devstack.GethConfig) *devstack.Geth {
 	return node
 }
 
+// Login of the Bitcoin family's nodes in tests.
+const (
+	nodeUser     = "strongroom"
+	nodePassword = "only on loopback"
+)
+
+// Litecoind returns a fresh litecoind on regtest that mines on request only and
+// ends with the test. Bin, Dir, Log, port and login of the configuration are filled
+// in where they are empty.
+func Litecoind(tb testing.TB, cfg devstack.LitecoindConfig) *devstack.Litecoind {
+	tb.Helper()
+	var errs [2]error
+	if cfg.Bin == "" {
+		cfg.Bin, errs[0] = devstack.LitecoindBin(Root(tb))
+	}
+	if cfg.Port == 0 {
+		cfg.Port, errs[1] = devstack.FreePort()
+	}
+	check(tb, errs[:]...)
+	if cfg.Dir == "" {
+		cfg.Dir = filepath.Join(tb.TempDir(), "litecoind")
+	}
+	if cfg.User == "" {
+		cfg.User, cfg.Password = nodeUser, nodePassword
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), nodePatience)
+	defer cancel()
+	node, err := devstack.StartLitecoind(ctx, cfg)
+	check(tb, err)
+	tb.Cleanup(func() { _ = node.Stop() })
+	return node
+}
+
 // check fails the test where a server is missing or does not start.
 func check(tb testing.TB, errs ...error) {
 	tb.Helper()
