@@ -38,6 +38,7 @@ for (const e of output.errors ?? []) {
 }
 for (const file of names) {
   for (const [name, made] of Object.entries(output.contracts[file])) {
+    if (made.evm.bytecode.object === "") continue; // an interface or an abstract contract
     const artifact = { name, compiler: wanted, abi: made.abi, bytecode: `0x${made.evm.bytecode.object}` };
     writeFileSync(join(here, "artifacts", `${name}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
     console.log(`contracts/artifacts/${name}.json`);

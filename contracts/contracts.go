@@ -5,15 +5,19 @@
 package contracts
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-//go:embed artifacts/TestDollar.json
-var testDollar []byte
+//go:embed artifacts
+var artifacts embed.FS
+
+// ErrUnknown reports a name under which no contract was compiled.
+var ErrUnknown = errors.New("no such contract")
 
 // Artifact is one compiled contract.
 type Artifact struct {
@@ -26,7 +30,18 @@ type Artifact struct {
 // TestDollar returns the ERC-20 test token: six decimals, no constructor
 // arguments, `mint(address,uint256)` for its deployer and
 // `pay(address[],uint256[])` for anybody.
-func TestDollar() (Artifact, error) { return read(testDollar) }
+func TestDollar() (Artifact, error) { return Named("TestDollar") }
+
+// Named returns one of the contracts in src/ by its name in Solidity: the test
+// dollar, tokens that each break one promise of ERC-20, and EthSender, which
+// sends ether on from within. None takes constructor arguments. ErrUnknown.
+func Named(name string) (Artifact, error) {
+	data, err := artifacts.ReadFile("artifacts/" + name + ".json")
+	if err != nil {
+		return Artifact{}, fmt.Errorf("%w: %.60q", ErrUnknown, name)
+	}
+	return read(data)
+}
 
 func read(data []byte) (Artifact, error) {
 	var file struct {

@@ -2,6 +2,7 @@ package contracts_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
@@ -38,5 +39,30 @@ func TestTestDollar(t *testing.T) {
 	}
 	if len(parsed.Constructor.Inputs) != 0 {
 		t.Errorf("the constructor takes %d arguments", len(parsed.Constructor.Inputs))
+	}
+}
+
+func TestHostileTokens(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"LyingTransfer", "FeeToken", "Rebasing", "Reverting", "ReturnsFalse", "ReturnsNothing", "Reentrant", "ChangingDecimals", "HugeRevert",
+	} {
+		artifact, err := contracts.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := abi.JSON(bytes.NewReader(artifact.ABI))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsed.Methods["transfer"].Sig; got != "transfer(address,uint256)" || len(artifact.Code) == 0 {
+			t.Errorf("%s: transfer is %q, %d bytes", name, got, len(artifact.Code))
+		}
+		if outputs := len(parsed.Methods["transfer"].Outputs); (outputs == 0) != (name == "ReturnsNothing") {
+			t.Errorf("%s: transfer returns %d values", name, outputs)
+		}
+	}
+	if _, err := contracts.Named("../contracts"); !errors.Is(err, contracts.ErrUnknown) {
+		t.Errorf("a name from elsewhere: %v", err)
 	}
 }

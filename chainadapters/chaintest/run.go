@@ -6,7 +6,11 @@ import "testing"
 // each leaves the node healthy.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
-	for _, c := range cases() {
+	list := cases()
+	if _, runs := h.(Contracts); runs {
+		list = append(list, contractCases()...)
+	}
+	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) { c.run(t, h) })
 	}
 }

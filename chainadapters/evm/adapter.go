@@ -38,6 +38,7 @@ type Adapter struct {
 	pinned   bool
 	pinnedAt uint64 // number of connections made when the identity was checked
 	top      uint64 // greatest height that the node has shown
+	mute     bool   // the node that was seen to be ours has no tracer
 }
 
 // New returns an adapter that works only with the network of cfg.Expect: the
@@ -107,6 +108,7 @@ func (a *Adapter) pin(madeBefore uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.pinned, a.pinnedAt = true, min(madeBefore+1, a.rpc.connections.Load())
+	a.mute = false // it may be another node: it is asked again
 }
 
 func (a *Adapter) unpin() {

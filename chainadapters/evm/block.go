@@ -55,10 +55,11 @@ type rpcReceipt struct {
 const statusSuccess = 1
 
 // Block reads one block by its hash: native value of successful transactions,
-// Transfer events of the given contracts, and the nonce of every transaction.
-// Native value that a contract sends onward leaves neither transaction nor event
-// and is not seen. ErrIncomplete covers null, another block's receipts or logs,
-// and receipts and logs that disagree.
+// native value that contracts sent onward in them (from the node's traces: it
+// leaves neither transaction nor event), Transfer events of the given contracts,
+// and the nonce of every transaction. ErrIncomplete covers null, another block's
+// receipts, logs or traces, and receipts, logs and traces that disagree. Where
+// the node cannot trace, the block is marked Untraced.
 func (a *Adapter) Block(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
 	block, err := onOurs(ctx, a, func() (chainadapters.Block, error) { return a.readBlock(ctx, ref, contracts) })
 	if err != nil {
@@ -97,7 +98,13 @@ func (a *Adapter) readBlock(ctx context.Context, ref chainadapters.Ref, contract
 	if err != nil {
 		return chainadapters.Block{}, err
 	}
-	return assemble(header, raw, receipts, transfers)
+	internal, traced, err := a.internal(ctx, raw, receipts)
+	if err != nil {
+		return chainadapters.Block{}, err
+	}
+	block, err := assemble(header, raw, receipts, transfers, internal)
+	block.Untraced = !traced
+	return block, err
 }
 
 // checkTransactions makes sure that each transaction says it is in this block,
@@ -177,7 +184,7 @@ func (a *Adapter) fetchReceipts(ctx context.Context, raw *rpcBlock, hash common.
 }
 
 // assemble puts the checked parts together, in the order of the chain.
-func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt, transfers map[common.Hash][]chainadapters.Movement) (chainadapters.Block, error) {
+func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt, transfers, internal map[common.Hash][]chainadapters.Movement) (chainadapters.Block, error) {
 	block := chainadapters.Block{Header: header}
 	for i, tx := range raw.Transactions {
 		id := hashText(tx.Hash)
@@ -195,6 +202,7 @@ func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt,
 				TxID: id, Index: chainadapters.NativeIndex, From: tx.From.Hex(), To: tx.To.Hex(), Amount: amount,
 			})
 		}
+		block.Movements = append(block.Movements, internal[tx.Hash]...)
 		block.Movements = append(block.Movements, transfers[tx.Hash]...)
 	}
 	return block, nil

@@ -29,6 +29,7 @@ const (
 const (
 	codeRevert    = 3      // execution reverted (geth, and those who follow it)
 	codeNoMethod  = -32601 // JSON-RPC 2.0, section 5.1
+	codeNoSupport = -32004 // EIP-1474: method not supported
 	versionString = "2.0"
 )
 

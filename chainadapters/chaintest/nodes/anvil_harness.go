@@ -41,6 +41,7 @@ type Anvil struct {
 	token    common.Address
 	abi      abi.ABI
 	wallets  uint64
+	deployed map[string]abi.ABI // by contract, what Deploy put on the chain
 }
 
 // NewAnvil starts a node and deploys the token.
