@@ -5,11 +5,14 @@ package all
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/bitcoin"
 	"strongroom/chainadapters/evm"
+	"strongroom/chainadapters/quorum"
 )
 
 // ErrDriver reports a driver name that is not in the list.
@@ -29,19 +32,65 @@ func drivers() []driver {
 	}
 }
 
-// Open returns the adapter of cfg.Driver. It does not contact the node. Errors
-// wrap ErrDriver, or are the driver's own about the configuration.
+// Open returns the adapter of cfg.Driver; where cfg.URL names several nodes, a
+// quorum of one adapter for each. It contacts no node. Errors wrap ErrDriver, or
+// are the driver's or quorum's own about the configuration.
 func Open(cfg chainadapters.Config) (chainadapters.Adapter, error) {
 	list := drivers()
 	i := slices.IndexFunc(list, func(d driver) bool { return d.name == cfg.Driver })
 	if i < 0 {
 		return nil, fmt.Errorf("open chain %s: %w %q, known are %v", cfg.Chain, ErrDriver, cfg.Driver, Names())
 	}
-	adapter, err := list[i].open(cfg)
+	adapter, err := openNodes(cfg, list[i].open)
 	if err != nil {
 		return nil, fmt.Errorf("open chain %s: %w", cfg.Chain, err)
 	}
 	return adapter, nil
+}
+
+// openNodes opens one adapter for each node that cfg.URL names, and a quorum over
+// them where there are several.
+func openNodes(cfg chainadapters.Config, open func(chainadapters.Config) (chainadapters.Adapter, error)) (chainadapters.Adapter, error) {
+	urls := strings.Split(cfg.URL, ",")
+	if len(urls) == 1 {
+		return open(own(cfg, cfg.URL))
+	}
+	nodes := make([]quorum.Node, 0, len(urls))
+	names := map[string]int{}
+	for _, one := range urls {
+		one = strings.TrimSpace(one)
+		adapter, err := open(own(cfg, one))
+		if err != nil {
+			return nil, err
+		}
+		name := nameOf(one)
+		if names[name]++; names[name] > 1 {
+			name = fmt.Sprintf("%s#%d", name, names[name])
+		}
+		nodes = append(nodes, quorum.Node{Name: name, Adapter: adapter})
+	}
+	return quorum.New(quorum.Config{Chain: cfg.Chain, Nodes: nodes, Policy: cfg.Nodes, Timeout: cfg.Timeout})
+}
+
+// own is cfg for one node: what its URL says of user and password goes before
+// what is said for all.
+func own(cfg chainadapters.Config, one string) chainadapters.Config {
+	cfg.URL = one
+	if at, err := url.Parse(one); err == nil && at.User != nil {
+		cfg.User = at.User.Username()
+		cfg.Password, _ = at.User.Password()
+	}
+	return cfg
+}
+
+// nameOf is what people call a node: host and port. Paths and users of a URL are
+// often secrets.
+func nameOf(one string) string {
+	at, err := url.Parse(one)
+	if err != nil || at.Host == "" {
+		return "node"
+	}
+	return at.Host
 }
 
 // Names returns the names of all drivers, in order.

@@ -2,15 +2,19 @@ package all_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/all"
 	"strongroom/chainadapters/evm"
+	"strongroom/chainadapters/quorum"
 )
 
 func evmConfig() chainadapters.Config {
@@ -67,6 +71,42 @@ func TestOpenRefuses(t *testing.T) {
 		if !errors.Is(err, c.want) || a != nil {
 			t.Errorf("%s: got %v, %v, want %v", name, a, err, c.want)
 		}
+	}
+}
+
+// TestOpenSeveralNodes: each node of the list keeps its own credentials to itself.
+func TestOpenSeveralNodes(t *testing.T) {
+	asked := map[string]string{}
+	var mu sync.Mutex
+	serve := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			mu.Lock()
+			defer mu.Unlock()
+			asked[name] = user + ":" + password
+		}))
+		t.Cleanup(server.Close)
+		return strings.TrimPrefix(server.URL, "http://")
+	}
+	first, second := serve("first"), serve("second")
+	cfg := bitcoinConfig()
+	cfg.URL = "http://" + first + "/, http://anna:s3cret@" + second
+	cfg.User, cfg.Password = "house", "door"
+	a, err := all.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, several := a.(*quorum.Adapter)
+	if !several || len(q.Nodes()) != 2 || q.Nodes()[0].Name != first || q.Nodes()[1].Name != second {
+		t.Fatalf("opened %T", a)
+	}
+	if _, err := a.Head(t.Context()); err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "door") {
+		t.Fatalf("head of nodes that say nothing: %v", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked["first"] != "house:door" || asked["second"] != "anna:s3cret" {
+		t.Fatalf("credentials given: %v", asked)
 	}
 }
 
