@@ -8,3 +8,5 @@ import (
 )
 
 func TestConformanceOnAnvil(t *testing.T) { chaintest.Run(t, nodes.NewAnvil(t)) }
+
+func TestConformanceOnGeth(t *testing.T) { chaintest.Run(t, nodes.NewGeth(t)) }

@@ -43,6 +43,7 @@ func layout() []rule {
 		// Adapters know their port; the signer knows neither database nor node.
 		{"chainadapters", "money"},
 		{"chainadapters/all", "chainadapters/..."},
+		{"chainadapters/chaintest/nodes", "money contracts chainadapters/... internal/devstack internal/testenv"},
 		{"chainadapters/chaintest/...", "money contracts chainadapters/..."},
 		{"chainadapters/bitcoin/network", ""},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},

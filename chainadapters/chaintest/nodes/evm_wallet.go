@@ -15,7 +15,7 @@ import (
 )
 
 // NewWallet implements chaintest.Harness.
-func (h *Anvil) NewWallet(tb testing.TB) chaintest.Wallet {
+func (h *EVM) NewWallet(tb testing.TB) chaintest.Wallet {
 	tb.Helper()
 	h.wallets++
 	seed := binary.BigEndian.AppendUint64([]byte("wallet of a test "), h.wallets)
@@ -68,7 +68,7 @@ func withSignature(tb testing.TB, unsigned, signature []byte) []byte {
 // Addresses implements chaintest.Harness. The valid ones are examples of
 // EIP-55; the derived ones are the first accounts that every EVM development
 // tool offers by default.
-func (h *Anvil) Addresses() chaintest.AddressCases {
+func (h *EVM) Addresses() chaintest.AddressCases {
 	valid := map[string]string{}
 	for _, a := range []string{
 		"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",

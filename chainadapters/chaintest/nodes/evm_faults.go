@@ -15,10 +15,10 @@ import (
 const lagBlocks = 2
 
 // Faulty implements chaintest.Harness.
-func (h *Anvil) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
+func (h *EVM) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
 	tb.Helper()
 	cfg := h.Config()
-	proxy := chaintest.NewProxy(tb, h.node.URL)
+	proxy := chaintest.NewProxy(tb, h.url)
 	cfg.URL = proxy.URL()
 	switch fault {
 	case chaintest.Down, chaintest.Truncated, chaintest.WrongID:
@@ -69,7 +69,7 @@ func ofParent(call chaintest.Call, forward func(chaintest.Call) chaintest.Reply)
 }
 
 // lag hides whatever is above the head of now minus lagBlocks.
-func (h *Anvil) lag(tb testing.TB, proxy *chaintest.Proxy) {
+func (h *EVM) lag(tb testing.TB, proxy *chaintest.Proxy) {
 	tb.Helper()
 	var head hexutil.Uint64
 	h.call(tb, &head, "eth_blockNumber")

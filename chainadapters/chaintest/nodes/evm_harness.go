@@ -1,8 +1,8 @@
 package nodes
 
 import (
+	"crypto/ecdsa"
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"strongroom/chainadapters"
@@ -20,10 +21,10 @@ import (
 	"strongroom/money"
 )
 
-var _ chaintest.Harness = (*Anvil)(nil)
+var _ chaintest.Harness = (*EVM)(nil)
 
-// anvilChainID is anvil's own default.
-const anvilChainID = "31337"
+// devChainID is anvil's own default; geth is told to have it too.
+const devChainID = "31337"
 
 // failingGas is given to a transaction that is to fail: nobody can estimate it.
 const failingGas = 100_000
@@ -31,51 +32,68 @@ const failingGas = 100_000
 // hangTimeout is the adapter's patience with a node that hangs.
 const hangTimeout = 300 * time.Millisecond
 
-// Anvil is the evm adapter on a fresh anvil, with the test dollar deployed.
-type Anvil struct {
-	node     *AnvilNode
+// power is what only a node's own miner can do.
+type power interface {
+	mine(tb testing.TB, n int)
+	reorg(tb testing.TB, depth int)
+	dropPool(tb testing.TB)
+}
+
+// EVM is the evm adapter on a fresh node, with the test dollar deployed.
+type EVM struct {
+	url      string
+	power    power
 	rpc      *rpc.Client
 	adapter  *evm.Adapter
 	identity chainadapters.Identity
-	stranger common.Address // rich, unlocked, and owner of the token
+	key      *ecdsa.PrivateKey
+	stranger common.Address // of key: rich, and owner of the token
 	token    common.Address
 	abi      abi.ABI
 	wallets  uint64
 	deployed map[string]abi.ABI // by contract, what Deploy put on the chain
 }
 
-// NewAnvil starts a node and deploys the token.
-func NewAnvil(tb testing.TB) *Anvil {
+// NewAnvil starts anvil and deploys the token.
+func NewAnvil(tb testing.TB) *EVM {
 	tb.Helper()
-	h := &Anvil{node: StartAnvil(tb)}
-	client, err := rpc.DialContext(tb.Context(), h.node.URL)
-	if err != nil {
-		tb.Fatalf("reach anvil: %v", err)
-	}
-	tb.Cleanup(client.Close)
-	h.rpc = client
-	var accounts []common.Address
-	h.call(tb, &accounts, "eth_accounts")
-	h.stranger = accounts[0]
-	var genesis struct {
-		Hash common.Hash `json:"hash"`
-	}
-	h.call(tb, &genesis, "eth_getBlockByNumber", "0x0", false)
-	h.identity = chainadapters.Identity{Network: anvilChainID, Genesis: genesis.Hash.Hex()}
-	h.adapter = h.Open(tb, h.Config())
+	h := newEVM(tb, StartAnvil(tb).URL)
+	h.power = anvilPower{h}
 	h.deploy(tb)
 	return h
 }
 
+func newEVM(tb testing.TB, url string) *EVM {
+	tb.Helper()
+	h := &EVM{url: url}
+	client, err := rpc.DialContext(tb.Context(), url)
+	if err != nil {
+		tb.Fatalf("reach node: %v", err)
+	}
+	tb.Cleanup(client.Close)
+	h.rpc = client
+	if h.key, err = crypto.HexToECDSA(strangerKey); err != nil {
+		tb.Fatalf("read key: %v", err)
+	}
+	h.stranger = crypto.PubkeyToAddress(h.key.PublicKey)
+	var genesis struct {
+		Hash common.Hash `json:"hash"`
+	}
+	h.call(tb, &genesis, "eth_getBlockByNumber", "0x0", false)
+	h.identity = chainadapters.Identity{Network: devChainID, Genesis: genesis.Hash.Hex()}
+	h.adapter = h.Open(tb, h.Config())
+	return h
+}
+
 // Config returns how to reach the healthy node.
-func (h *Anvil) Config() chainadapters.Config {
+func (h *EVM) Config() chainadapters.Config {
 	return chainadapters.Config{
-		Chain: "ethereum-dev", Driver: "evm", URL: h.node.URL, Expect: h.identity, Timeout: 5 * time.Second,
+		Chain: "ethereum-dev", Driver: "evm", URL: h.url, Expect: h.identity, Timeout: 5 * time.Second,
 	}
 }
 
 // Open returns an adapter or ends the test.
-func (h *Anvil) Open(tb testing.TB, cfg chainadapters.Config) *evm.Adapter {
+func (h *EVM) Open(tb testing.TB, cfg chainadapters.Config) *evm.Adapter {
 	tb.Helper()
 	a, err := evm.New(cfg)
 	if err != nil {
@@ -84,7 +102,7 @@ func (h *Anvil) Open(tb testing.TB, cfg chainadapters.Config) *evm.Adapter {
 	return a
 }
 
-func (h *Anvil) deploy(tb testing.TB) {
+func (h *EVM) deploy(tb testing.TB) {
 	tb.Helper()
 	artifact, err := contracts.TestDollar()
 	if err != nil {
@@ -105,13 +123,13 @@ func (h *Anvil) deploy(tb testing.TB) {
 }
 
 // Adapter implements chaintest.Harness.
-func (h *Anvil) Adapter() chainadapters.Adapter { return h.adapter }
+func (h *EVM) Adapter() chainadapters.Adapter { return h.adapter }
 
 // Identity implements chaintest.Harness.
-func (h *Anvil) Identity() chainadapters.Identity { return h.identity }
+func (h *EVM) Identity() chainadapters.Identity { return h.identity }
 
 // Foreign implements chaintest.Harness.
-func (h *Anvil) Foreign(tb testing.TB) []chainadapters.Adapter {
+func (h *EVM) Foreign(tb testing.TB) []chainadapters.Adapter {
 	tb.Helper()
 	network, genesis := h.Config(), h.Config()
 	network.Expect.Network = "1"
@@ -120,45 +138,43 @@ func (h *Anvil) Foreign(tb testing.TB) []chainadapters.Adapter {
 }
 
 // Mine implements chaintest.Harness.
-func (h *Anvil) Mine(tb testing.TB, n int) {
+func (h *EVM) Mine(tb testing.TB, n int) {
 	tb.Helper()
-	h.call(tb, nil, "anvil_mine", fmt.Sprintf("0x%x", n))
+	h.power.mine(tb, n)
 }
 
 // Reorg implements chaintest.Harness.
-func (h *Anvil) Reorg(tb testing.TB, depth int) {
+func (h *EVM) Reorg(tb testing.TB, depth int) {
 	tb.Helper()
-	h.call(tb, nil, "anvil_reorg", depth, []any{})
-	h.DropPool(tb)
-	h.Mine(tb, 1)
+	h.power.reorg(tb, depth)
 }
 
 // DropPool implements chaintest.Harness.
-func (h *Anvil) DropPool(tb testing.TB) {
+func (h *EVM) DropPool(tb testing.TB) {
 	tb.Helper()
-	h.call(tb, nil, "anvil_dropAllTransactions")
+	h.power.dropPool(tb)
 }
 
 // Plenty implements chaintest.Harness: one ether.
-func (h *Anvil) Plenty() money.Units { return money.FromUint64(1e18) }
+func (h *EVM) Plenty() money.Units { return money.FromUint64(1e18) }
 
 // Fund implements chaintest.Harness.
-func (h *Anvil) Fund(tb testing.TB, address string, units money.Units) string {
+func (h *EVM) Fund(tb testing.TB, address string, units money.Units) string {
 	tb.Helper()
 	return h.send(tb, map[string]any{"to": address, "value": (*hexutil.Big)(units.Big())})
 }
 
 // Token implements chaintest.Harness.
-func (h *Anvil) Token() string { return h.token.Hex() }
+func (h *EVM) Token() string { return h.token.Hex() }
 
 // FundToken implements chaintest.Harness.
-func (h *Anvil) FundToken(tb testing.TB, address string, units money.Units) string {
+func (h *EVM) FundToken(tb testing.TB, address string, units money.Units) string {
 	tb.Helper()
 	return h.invoke(tb, "transfer", common.HexToAddress(address), units.Big())
 }
 
 // FundMany implements chaintest.Harness.
-func (h *Anvil) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
+func (h *EVM) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
 	tb.Helper()
 	var to []common.Address
 	var amounts []*big.Int
@@ -169,7 +185,7 @@ func (h *Anvil) FundMany(tb testing.TB, payments []chainadapters.Payment) string
 }
 
 // FundFailing implements chaintest.Harness: the token takes no ether.
-func (h *Anvil) FundFailing(tb testing.TB, units money.Units) (txid, to string) {
+func (h *EVM) FundFailing(tb testing.TB, units money.Units) (txid, to string) {
 	tb.Helper()
 	return h.send(tb, map[string]any{
 		"to": h.token, "value": (*hexutil.Big)(units.Big()), "gas": hexutil.Uint64(failingGas),
@@ -177,7 +193,7 @@ func (h *Anvil) FundFailing(tb testing.TB, units money.Units) (txid, to string) 
 }
 
 // invoke calls a function of the token as its owner.
-func (h *Anvil) invoke(tb testing.TB, method string, args ...any) string {
+func (h *EVM) invoke(tb testing.TB, method string, args ...any) string {
 	tb.Helper()
 	data, err := h.abi.Pack(method, args...)
 	if err != nil {
@@ -186,16 +202,7 @@ func (h *Anvil) invoke(tb testing.TB, method string, args ...any) string {
 	return h.send(tb, map[string]any{"to": h.token, "data": hexutil.Bytes(data)})
 }
 
-// send lets anvil sign a transaction of the stranger.
-func (h *Anvil) send(tb testing.TB, tx map[string]any) string {
-	tb.Helper()
-	tx["from"] = h.stranger
-	var hash common.Hash
-	h.call(tb, &hash, "eth_sendTransaction", tx)
-	return hash.Hex()
-}
-
-func (h *Anvil) call(tb testing.TB, result any, method string, params ...any) {
+func (h *EVM) call(tb testing.TB, result any, method string, params ...any) {
 	tb.Helper()
 	var discard json.RawMessage
 	if result == nil {
