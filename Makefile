@@ -11,6 +11,10 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 unexport GOBIN
 
+GREMLINS_VERSION := v0.6.0
+GREMLINS := .tools/stamp/gremlins-$(GREMLINS_VERSION)
+# spin as it is installed, else unpacked below .tools.
+SPIN := $(or $(shell command -v spin),.tools/spin/usr/bin/spin)
 BTCD_VERSION := v0.26.2
 BTCD := .tools/stamp/btcd-$(BTCD_VERSION)
 GETH_VERSION := v1.17.8
@@ -32,9 +36,10 @@ up: servers build
 demo: servers build
 	@exec bin/strongroom demo $(ARGS)
 
-## test: vet, lint and all tests with the race detector, on real servers
+## test: vet, lint, the protocol model, and all tests with the race detector, on real servers
 .PHONY: test
-test: tools lint
+test: tools lint $(SPIN)
+	@SPIN="$(abspath $(SPIN))" models/check.sh
 	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 9m $(TESTFLAGS) ./...
 
 ## lint: go vet, golangci-lint and workflowcheck
@@ -49,6 +54,11 @@ lint: checkers
 .PHONY: bench
 bench: servers build
 	@exec bin/strongroom bench $(ARGS)
+
+## model: search the withdrawal protocol exhaustively, and for each planted mistake
+.PHONY: model
+model: $(SPIN)
+	@SPIN="$(abspath $(SPIN))" models/check.sh --deep
 
 ## gen: write generated code and contract artifacts again; fails where the committed ones were out of date
 .PHONY: gen
@@ -123,6 +133,17 @@ $(GETH):
 $(LITECOIN): tools/litecoind.sh
 	$(call say,litecoind from Debian's archive$(comma) unpacked and not installed)
 	sh tools/litecoind.sh "$$PWD/$(@D)"
+	@touch $@
+
+.tools/spin/usr/bin/spin:
+	$(call say,spin from Debian's archive$(comma) unpacked and not installed)
+	sh models/spin.sh .tools/spin
+	@touch $@
+
+$(GREMLINS):
+	$(call say,gremlins $(GREMLINS_VERSION) by go install)
+	@mkdir -p $(BIN) .tools/stamp
+	GOBIN="$$PWD/$(BIN)" $(GO) install $(SMALL) github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 	@touch $@
 
 $(BIN)/strongroom-devstack: devstack/go.mod devstack/go.sum devstack/*.go
