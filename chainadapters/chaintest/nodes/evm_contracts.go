@@ -15,14 +15,14 @@ import (
 	"strongroom/money"
 )
 
-var _ chaintest.Contracts = (*Anvil)(nil)
+var _ chaintest.Contracts = (*EVM)(nil)
 
 // callGas is given to every call of a test contract: one that fails cannot be
 // estimated, and a megabyte of reasons costs two million.
 const callGas = 5_000_000
 
 // Deploy implements chaintest.Contracts.
-func (h *Anvil) Deploy(tb testing.TB, name string) string {
+func (h *EVM) Deploy(tb testing.TB, name string) string {
 	tb.Helper()
 	artifact, parsed := compiled(tb, name)
 	txid := h.send(tb, map[string]any{"data": hexutil.Bytes(artifact.Code)})
@@ -39,7 +39,7 @@ func (h *Anvil) Deploy(tb testing.TB, name string) string {
 }
 
 // Invoke implements chaintest.Contracts.
-func (h *Anvil) Invoke(tb testing.TB, contract, method string, value money.Units, args ...any) string {
+func (h *EVM) Invoke(tb testing.TB, contract, method string, value money.Units, args ...any) string {
 	tb.Helper()
 	return h.send(tb, map[string]any{
 		"to": contract, "data": hexutil.Bytes(h.pack(tb, contract, method, args)), "value": (*hexutil.Big)(value.Big()),
@@ -48,7 +48,7 @@ func (h *Anvil) Invoke(tb testing.TB, contract, method string, value money.Units
 }
 
 // Stranger implements chaintest.Contracts.
-func (h *Anvil) Stranger() string { return h.stranger.Hex() }
+func (h *EVM) Stranger() string { return h.stranger.Hex() }
 
 func compiled(tb testing.TB, name string) (contracts.Artifact, abi.ABI) {
 	tb.Helper()
@@ -64,7 +64,7 @@ func compiled(tb testing.TB, name string) (contracts.Artifact, abi.ABI) {
 }
 
 // pack encodes a call, with the suite's values put into Ethereum's.
-func (h *Anvil) pack(tb testing.TB, contract, method string, args []any) []byte {
+func (h *EVM) pack(tb testing.TB, contract, method string, args []any) []byte {
 	tb.Helper()
 	parsed, known := h.deployed[contract]
 	if !known {
@@ -104,7 +104,7 @@ func evmValue(arg any) any {
 }
 
 // Read asks for one number that a contract tells.
-func (h *Anvil) Read(tb testing.TB, contract, method string, args ...any) *big.Int {
+func (h *EVM) Read(tb testing.TB, contract, method string, args ...any) *big.Int {
 	tb.Helper()
 	var answer hexutil.Bytes
 	err := h.rpc.CallContext(context.Background(), &answer, "eth_call",
