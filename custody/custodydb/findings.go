@@ -2,7 +2,6 @@ package custodydb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -66,9 +65,6 @@ func (s *Store) Findings(ctx context.Context, subject string) ([]FindingRow, err
 func (s *Store) Quarantined(ctx context.Context, limit int) ([]DepositRow, error) {
 	return deposits(ctx, s.pool, `WHERE state = 'quarantined' ORDER BY id LIMIT $1`, min(max(limit, 1), maxDepositPage))
 }
-
-// ErrReason reports a decision without words that explain it.
-var ErrReason = errors.New("a decision needs a reason")
 
 // ReleaseDeposit lets a deposit out of quarantine, on an operator's word that is
 // kept for ever: it is credited as if nothing were against it, once. Released
