@@ -34,6 +34,10 @@ var (
 	// ErrRefused reports that the node's pool refused the transaction and said
 	// why. It is not proof that no other node took it.
 	ErrRefused = errors.New("node refused the transaction")
+	// ErrContract reports that a token's own code did not answer a question as
+	// the standard says: it reverted, ran out of gas or gave no number. That is
+	// the token's fault, not the node's: the chain stays usable.
+	ErrContract = errors.New("token contract does not answer")
 	// ErrForged reports content that is not what its own hash says. No passing
 	// fault does that: such a node is not to be believed.
 	ErrForged = errors.New("content is not what its hash says")

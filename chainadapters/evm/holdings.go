@@ -2,7 +2,9 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -14,12 +16,17 @@ import (
 // maxHoldings bounds the addresses of one call of Holdings.
 const maxHoldings = 100_000
 
+// balanceGas bounds what a token may use to tell one balance: a hostile one would
+// otherwise keep the node busy.
+const balanceGas = 1_000_000
+
 // balanceOfSelector is the first four bytes of keccak256("balanceOf(address)").
 const balanceOfSelector = "\x70\xa0\x82\x31"
 
 // Holdings returns the sum of the balances of addresses in the state after one
 // block, which must be on the node's chain. An address that is listed twice
-// counts once. ErrTooMany above 100,000 addresses, ErrPlan for coins.
+// counts once. ErrTooMany above 100,000 addresses, ErrPlan for coins, ErrContract
+// where the token's code does not tell a balance within a million gas.
 func (a *Adapter) Holdings(ctx context.Context, q chainadapters.Holdings) (money.Units, error) {
 	if len(q.Coins) > 0 {
 		return money.Units{}, fmt.Errorf("read holdings: %w: an account chain has no coins", chainadapters.ErrPlan)
@@ -117,22 +124,47 @@ func (a *Adapter) tokenHoldings(ctx context.Context, token string, owners []comm
 	params := make([][]any, len(owners))
 	for i, owner := range owners {
 		data := append([]byte(balanceOfSelector), common.LeftPadBytes(owner.Bytes(), wordLength)...)
-		params[i] = []any{map[string]any{"to": contract, "data": hexutil.Bytes(data), "input": hexutil.Bytes(data)}, stateAt(block)}
+		params[i] = []any{map[string]any{
+			"to": contract, "data": hexutil.Bytes(data), "input": hexutil.Bytes(data), "gas": hexutil.Uint64(balanceGas),
+		}, stateAt(block)}
 	}
 	answers, err := askEach[hexutil.Bytes](ctx, a.rpc, "eth_call", params)
+	if contractFault(err) {
+		return money.Units{}, fmt.Errorf("%w: balanceOf of %s: %w", chainadapters.ErrContract, token, err)
+	}
 	if err != nil {
 		return money.Units{}, err
 	}
 	var total money.Units
 	for i, word := range answers {
 		if word == nil || len(*word) != wordLength {
-			return money.Units{}, fmt.Errorf("%w: balanceOf %s is not one word", chainadapters.ErrIncomplete, owners[i])
+			return money.Units{}, fmt.Errorf("%w: %w: balanceOf %s is not one word", chainadapters.ErrIncomplete, chainadapters.ErrContract, owners[i])
 		}
 		if total, err = total.Add(money.FromBytes32([wordLength]byte(*word))); err != nil {
 			return money.Units{}, fmt.Errorf("sum balances: %w", err)
 		}
 	}
 	return total, nil
+}
+
+// contractFault recognises that a call reached the contract and that its own code
+// ended badly. JSON-RPC has a code for a revert only; the words are those of geth
+// and those who follow it, and of anvil.
+func contractFault(err error) bool {
+	var said *NodeError
+	if !errors.As(err, &said) {
+		return false
+	}
+	if said.Code == codeRevert {
+		return true
+	}
+	text := strings.ToLower(said.Message)
+	for _, words := range []string{"revert", "out of gas", "outofgas", "opcode", "stack underflow", "stackunderflow", "invalid jump", "invalidjump"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // NextNonce returns the number of transactions of from in the chain at head. The
