@@ -36,6 +36,9 @@ const (
 	// anvilGenesisTime is the time of block 0: 2025-01-01 00:00:00 UTC.
 	anvilGenesisTime = 1_735_689_600
 	maxStateBytes    = 4 << 30 // of an unpacked state dump
+	// anvilStates is how many blocks' balances the node keeps, in memory and in
+	// its file: whoever takes in a block compares balances before and after it.
+	anvilStates = 256
 )
 
 // Anvil is a running node.
@@ -76,6 +79,7 @@ func (c AnvilConfig) Spec() Spec {
 		// A fresh start makes a block 0 of its own even where it loads another:
 		// with a fixed time both are the same block.
 		"--timestamp", strconv.Itoa(anvilGenesisTime),
+		"--prune-history", strconv.Itoa(anvilStates),
 	}
 	if !c.AutoMine {
 		command = append(command, "--no-mining")
@@ -104,10 +108,10 @@ func (a *Anvil) SaveState(ctx context.Context) error { return a.cfg.SaveState(ct
 
 // SaveState asks the node for its chain and puts it durably in the place of the
 // state file: whoever reads the file sees the old chain or the new one. Blocks
-// and their hashes survive; balances at blocks before the newest do not.
+// and their hashes survive, and balances at the newest anvilStates of them.
 func (c AnvilConfig) SaveState(ctx context.Context) error {
 	var dump string
-	if err := c.RPC().Call(ctx, &dump, "anvil_dumpState", false); err != nil {
+	if err := c.RPC().Call(ctx, &dump, "anvil_dumpState", true); err != nil {
 		return wrap("dump state", err)
 	}
 	packed, err := hex.DecodeString(strings.TrimPrefix(dump, "0x"))

@@ -150,6 +150,13 @@ func TestAnvilKeepsBlocksWhenKilled(t *testing.T) {
 		if after := blockHashes(t, node, 5); strings.Join(before, ",") != strings.Join(after, ",") {
 			t.Fatalf("blocks changed over kill -9:\n%v\n%v", before, after)
 		}
+		for _, hash := range before { // and what they held can still be asked
+			var balance string
+			at := map[string]any{"blockHash": hash, "requireCanonical": true}
+			if err := node.Call(ctx, &balance, "eth_getBalance", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", at); err != nil {
+				t.Fatalf("balance at block %s after kill -9: %v", hash, err)
+			}
+		}
 		if err := errors.Join(node.Mine(ctx, 1), node.SaveState(ctx), node.Kill()); err != nil {
 			t.Fatal(err)
 		}
