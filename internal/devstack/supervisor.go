@@ -47,6 +47,8 @@ type SupervisorConfig struct {
 	Clock func() time.Time
 	// Notify is told what happens, from several goroutines. May be nil.
 	Notify func(Happening)
+	// LongestPause bounds the wait before another start; 10 s where zero.
+	LongestPause time.Duration
 	// Record is told each change of a service's state; Ready is false and PID is
 	// 0 when the service has ended. May be nil.
 	Record func(State)
@@ -89,6 +91,9 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	}
 	if cfg.Record == nil {
 		cfg.Record = func(State) {}
+	}
+	if cfg.LongestPause <= 0 {
+		cfg.LongestPause = longPause
 	}
 	return &Supervisor{cfg: cfg}, nil
 }
@@ -203,7 +208,7 @@ func (s *Supervisor) again(ctx context.Context, run *supervised, why error, paus
 			return nil
 		case <-time.After(*pause): //nolint:forbidigo // a pause before another attempt
 		}
-		*pause = min(*pause*2, longPause)
+		*pause = min(*pause*2, s.cfg.LongestPause)
 		process, err := s.launch(ctx, run.service)
 		if err == nil {
 			return process

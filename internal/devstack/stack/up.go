@@ -50,6 +50,9 @@ type Config struct {
 	Step  func(name string, took time.Duration, detail string)
 	Note  func(line string)
 	Clock func() time.Time
+	// LongestPause bounds the wait before a service that ended is started again; the
+	// supervisor's usual one where zero.
+	LongestPause time.Duration
 }
 
 // Ports tells the children's ports.
@@ -108,7 +111,7 @@ func Up(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.log = slog.New(slog.NewJSONHandler(s.logFile, nil))
-	s.supervisor, err = devstack.NewSupervisor(devstack.SupervisorConfig{Clock: cfg.Clock, Record: s.record, Notify: s.notify})
+	s.supervisor, err = devstack.NewSupervisor(devstack.SupervisorConfig{Clock: cfg.Clock, Record: s.record, Notify: s.notify, LongestPause: cfg.LongestPause})
 	if err != nil {
 		return nil, errors.Join(err, s.logFile.Close(), lock.Close())
 	}
