@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"strongroom/chainadapters"
+	"strongroom/chainadapters/bitcoin/network"
 	"strongroom/chainadapters/chaintest"
 )
 
@@ -17,7 +18,7 @@ const (
 	hangPatience = 500 * time.Millisecond
 )
 
-func (h *btcdHarness) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
+func (h *coinHarness) Faulty(tb testing.TB, fault chaintest.Fault) chainadapters.Adapter {
 	tb.Helper()
 	cfg := h.config()
 	proxy := chaintest.NewProxy(tb, cfg.URL)
@@ -66,8 +67,8 @@ func ofParent(call chaintest.Call, forward func(chaintest.Call) chaintest.Reply)
 	return forward(call)
 }
 
-// lag hides whatever is above the head of now minus lagBlocks, in btcd's words.
-func (h *btcdHarness) lag(tb testing.TB, proxy *chaintest.Proxy) {
+// lag hides whatever is above the head of now minus lagBlocks, in the nodes' words.
+func (h *coinHarness) lag(tb testing.TB, proxy *chaintest.Proxy) {
 	tb.Helper()
 	var top int
 	h.call(tb, &top, "getblockcount")
@@ -107,8 +108,8 @@ func (h *btcdHarness) lag(tb testing.TB, proxy *chaintest.Proxy) {
 }
 
 // Addresses gives examples of known origin: BIP 84 and BIP 173/350 vectors
-// carried over to regtest's prefix, and keys of these tests.
-func (h *btcdHarness) Addresses() chaintest.AddressCases {
+// carried over to the network's prefix, and keys of these tests.
+func (h *coinHarness) Addresses() chaintest.AddressCases {
 	witnessKey, _ := h.params.KeyAddress(keyOf(7).PubKey().SerializeCompressed())
 	taproot, _ := h.params.Address(append([]byte{0x51, 0x20}, keyOf(7).PubKey().SerializeCompressed()[1:]...))
 	scriptHash, _ := h.params.Address(mustHex("a914" + "89abcdefabbaabbaabbaabbaabbaabbaabbaabba" + "87"))
@@ -121,7 +122,7 @@ func (h *btcdHarness) Addresses() chaintest.AddressCases {
 		},
 		Invalid: []string{
 			witnessKey[:len(witnessKey)-1], witnessKey + "q", flipLast(witnessKey), flipLast(taproot), flipLast(keyHash),
-			"B" + witnessKey[1:],                         // mixed case
+			upper(witnessKey[:1]) + witnessKey[1:],       // mixed case
 			"bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", // main network
 			"tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", // test network
 			"1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
@@ -130,12 +131,25 @@ func (h *btcdHarness) Addresses() chaintest.AddressCases {
 		},
 		Derived: []chaintest.Derived{
 			// The account key of BIP 84's own vector, re-encoded for a test network.
-			{XPub: bip84Account, Branch: 0, Index: 0, Address: "bcrt1qcr8te4kr609gcawutmrza0j4xv80jy8zeqchgx"},
-			{XPub: bip84Account, Branch: 0, Index: 1, Address: "bcrt1qnjg0jd8228aq7egyzacy8cys3knf9xvr3v5hfj"},
-			{XPub: bip84Account, Branch: 1, Index: 0, Address: "bcrt1q8c6fshw2dlwun7ekn9qwf37cu2rn755ufhry49"},
+			{XPub: bip84Account, Branch: 0, Index: 0, Address: h.carry("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")},
+			{XPub: bip84Account, Branch: 0, Index: 1, Address: h.carry("bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g")},
+			{XPub: bip84Account, Branch: 1, Index: 0, Address: h.carry("bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el")},
 		},
 	}
 }
+
+// carry writes an address of Bitcoin's main network with this network's prefix.
+func (h *coinHarness) carry(main string) string {
+	bitcoin, _ := network.ByName("main")
+	script, err := bitcoin.Script(main)
+	if err != nil {
+		panic(err)
+	}
+	address, _ := h.params.Address(script)
+	return address
+}
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }
 
 func mustHex(s string) []byte {
 	b, err := hex.DecodeString(s)

@@ -14,7 +14,7 @@ import (
 	"strongroom/chainadapters/chaintest"
 )
 
-func (h *btcdHarness) NewWallet(tb testing.TB) chaintest.Wallet {
+func (h *coinHarness) NewWallet(tb testing.TB) chaintest.Wallet {
 	tb.Helper()
 	h.keys++
 	key, path := keyOf(h.keys), chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: h.keys}
@@ -63,7 +63,7 @@ func signInput(tb testing.TB, tx *wire.MsgTx, i int, utxo *wire.TxOut, key *btce
 	tx.TxIn[i].Witness = witness
 }
 
-func (h *btcdHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
+func (h *coinHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
 	tb.Helper()
 	address, err := h.params.KeyAddress(key.PubKey().SerializeCompressed())
 	if err != nil {
@@ -72,7 +72,7 @@ func (h *btcdHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
 	return address
 }
 
-func (h *btcdHarness) scriptOf(tb testing.TB, address string) []byte {
+func (h *coinHarness) scriptOf(tb testing.TB, address string) []byte {
 	tb.Helper()
 	script, err := h.params.Script(address)
 	if err != nil {
