@@ -2,6 +2,7 @@ package custodydb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -65,6 +66,9 @@ func (s *Store) Findings(ctx context.Context, subject string) ([]FindingRow, err
 func (s *Store) Quarantined(ctx context.Context, limit int) ([]DepositRow, error) {
 	return deposits(ctx, s.pool, `WHERE state = 'quarantined' ORDER BY id LIMIT $1`, min(max(limit, 1), maxDepositPage))
 }
+
+// ErrReason reports an operator's order without a reason.
+var ErrReason = errors.New("an order needs a reason")
 
 // ReleaseDeposit lets a deposit out of quarantine, on an operator's word that is
 // kept for ever: it is credited as if nothing were against it, once. Released
