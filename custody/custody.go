@@ -125,6 +125,8 @@ const (
 	IntentWithdrawal IntentKind = "withdrawal"
 	IntentCollect    IntentKind = "collect"
 	IntentGasTopUp   IntentKind = "gas_topup"
+	// IntentConsolidate merges coins of the hot wallet into one of its own.
+	IntentConsolidate IntentKind = "consolidate"
 )
 
 // Attempt is one signed transaction of an intent, stored before it was sent.

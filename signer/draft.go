@@ -61,7 +61,9 @@ func checkAccounts(o order, from keyPath) error {
 	case kindCancel: // of coins: an account chain compares keys instead
 		destination, branch = accountHot, branchChange
 	}
-	if from.account != source {
+	// Coins of the hot wallet may be merged: they end in it as a collection does.
+	merge := o.Kind == kindCollect && o.fromPath == nil && from.account == accountHot
+	if from.account != source && !merge {
 		return fmt.Errorf("%w: %s from account %d", ErrInvalid, o.Kind, from.account)
 	}
 	if o.toPath != nil && (o.toPath.account != destination || o.toPath.branch != branch) {

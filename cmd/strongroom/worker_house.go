@@ -174,6 +174,8 @@ func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signatu
 		custody.IntentWithdrawal: signerclient.Withdrawal,
 		custody.IntentCollect:    signerclient.Collect,
 		custody.IntentGasTopUp:   signerclient.GasTopUp,
+		// To the signer it is a collection whose coins are in the hot wallet already.
+		custody.IntentConsolidate: signerclient.Collect,
 	}
 	out, err := s.client.Sign(ctx, signerclient.Request{
 		Intent: r.Intent.ID, Kind: kinds[r.Intent.Kind], Chain: r.Intent.Chain, Asset: r.Intent.Asset,

@@ -1,5 +1,6 @@
 // Package collector plans the movement of customers' deposits from their
-// addresses into the hot wallet, and the gas that tokens need for it. It looks at
+// addresses into the hot wallet, the gas that tokens need for it, and the merging
+// of the hot wallet's small coins. It looks at
 // rows and balances, decides by the pure rules of package custody, and stores
 // intents of the house; package desk carries them out. It signs and sends nothing.
 package collector
@@ -22,6 +23,11 @@ const (
 	defaultMargin = 25
 	defaultCoins  = 50
 	defaultEvery  = 10 * time.Second
+	// Of Config.Merge.
+	defaultAbove   = 100
+	defaultMerge   = 100
+	defaultLowRate = 5_000
+	defaultShare   = 50
 	// maxPiles bounds how many addresses one round looks at, per chain.
 	maxPiles = 200
 )
@@ -40,6 +46,12 @@ type Config struct {
 	MarginPercent uint64
 	// MaxCoins is how many coins one collection spends; 50 where zero.
 	MaxCoins int
+	// Merge says when small coins of a hot wallet are merged; where zero, above 100
+	// coins, 100 at a time, up to 5 sat/vB and half of the wallet.
+	Merge custody.ConsolidationPolicy
+	// Gas bounds the gas station by chain; DefaultGas for a chain that is not in it.
+	Gas   map[chainadapters.ChainID]custody.GasPolicy
+	Clock func() time.Time // nil for the system's clock
 	// Every is the time between two rounds; 10 s where zero.
 	Every time.Duration
 }
@@ -57,6 +69,12 @@ func New(cfg Config) (*Collector, error) {
 	}
 	if cfg.MaxCoins <= 0 {
 		cfg.MaxCoins = defaultCoins
+	}
+	if cfg.Merge == (custody.ConsolidationPolicy{}) {
+		cfg.Merge = custody.ConsolidationPolicy{Above: defaultAbove, Most: defaultMerge, LowSatPerKVB: defaultLowRate, SharePercent: defaultShare}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
 	}
 	if cfg.Every <= 0 {
 		cfg.Every = defaultEvery
@@ -105,7 +123,7 @@ func (c *Collector) Round(ctx context.Context) error {
 		}
 		p := planner{c: c, adapter: adapter, at: chain.Cursor, final: final, hot: hot}
 		if adapter.Family() == chainadapters.UTXO {
-			err = p.coins(ctx)
+			err = errors.Join(p.coins(ctx), p.consolidate(ctx))
 		} else {
 			err = p.piles(ctx)
 		}

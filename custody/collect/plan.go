@@ -29,6 +29,9 @@ func (p *planner) coins(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("quote fee: %w", err)
 	}
+	if back, err := p.standsBack(ctx, fee); err != nil || back {
+		return err
+	}
 	plan, err := custody.PlanCoins(list, p.minimum(info), func(coins []chainadapters.Coin) (money.Units, error) {
 		return p.coinFee(coins, fee)
 	})
@@ -109,15 +112,16 @@ func (p *planner) pile(ctx context.Context, pile custodydb.AddressPile) error {
 	if !known || !has {
 		return fmt.Errorf("asset %s: %w", pile.Asset, custody.ErrAsset)
 	}
-	var here custody.Pile
-	var err error
-	if here.Settled, err = p.settled(ctx, pile.Address, info); err != nil || here.Settled.IsZero() {
+	use, err := p.c.cfg.Store.GasUse(ctx, pile.Chain, pile.Address, pile.Asset, p.c.cfg.Clock())
+	if err != nil {
 		return err
 	}
-	if !info.IsNative() {
-		if here.Gas, err = p.settled(ctx, pile.Address, native); err != nil {
-			return err
-		}
+	if rests, err := p.rests(ctx, pile, use); err != nil || rests {
+		return err
+	}
+	here, err := p.look(ctx, pile, info, native)
+	if err != nil || here.Settled.IsZero() {
+		return err
 	}
 	reserve, err := p.reserve(ctx, pile, info, here.Settled)
 	if err != nil {
@@ -126,16 +130,31 @@ func (p *planner) pile(ctx context.Context, pile custodydb.AddressPile) error {
 	plan := custody.PlanPile(here, info.IsNative(), reserve, p.minimum(info))
 	switch {
 	case !plan.TopUp.IsZero():
-		return p.open(ctx, custodydb.HouseIntent{
-			Kind: custody.IntentGasTopUp, Asset: native.Code, Chain: info.Chain, To: pile.Address, Amount: plan.TopUp,
-		})
+		return p.topUp(ctx, pile, native, use, plan.TopUp)
 	case !plan.Collect.IsZero():
-		return p.open(ctx, custodydb.HouseIntent{
-			Kind: custody.IntentCollect, Asset: info.Code, Chain: info.Chain, From: pile.Address, To: p.hot.Address,
-			Amount: plan.Collect, Deposits: pile.Deposits,
-		})
+		return p.take(ctx, pile, plan.Collect)
 	}
 	return nil
+}
+
+// take opens the collection of an amount of a pile.
+func (p *planner) take(ctx context.Context, pile custodydb.AddressPile, amount money.Units) error {
+	if err := p.c.cfg.Store.FreePile(ctx, pile.Chain, pile.Address, pile.Asset); err != nil {
+		return err
+	}
+	return p.open(ctx, custodydb.HouseIntent{
+		Kind: custody.IntentCollect, Asset: pile.Asset, Chain: pile.Chain, From: pile.Address, To: p.hot.Address,
+		Amount: amount, Deposits: pile.Deposits,
+	})
+}
+
+// look asks what lies at the address: of the pile and, for a token, of gas.
+func (p *planner) look(ctx context.Context, pile custodydb.AddressPile, info, native custody.AssetInfo) (here custody.Pile, err error) {
+	if here.Settled, err = p.settled(ctx, pile.Address, info); err != nil || here.Settled.IsZero() || info.IsNative() {
+		return here, err
+	}
+	here.Gas, err = p.settled(ctx, pile.Address, native)
+	return here, err
 }
 
 // settled is what the node says that an address has, less what must stay there.

@@ -79,6 +79,7 @@ func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 		single("custody", hot, deposits, r.Amount)
 	case custody.IntentGasTopUp:
 		single("custody", deposits, hot, r.Amount)
+	case custody.IntentConsolidate: // nothing but its fee leaves the hot wallet
 	}
 	tx.Legs = append(tx.Legs, networkFee(r, native, "post", mined.Fee)...)
 	return tx

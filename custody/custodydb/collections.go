@@ -98,8 +98,9 @@ func (s *Store) CollectableCoins(ctx context.Context, chain chainadapters.ChainI
 
 // HouseIntent is a movement of the house's own to be made.
 type HouseIntent struct {
-	Kind     custody.IntentKind // IntentCollect or IntentGasTopUp
+	Kind     custody.IntentKind // IntentCollect, IntentGasTopUp or IntentConsolidate
 	Asset    string
+	ForAsset string // top-ups: the token whose collection needs the gas
 	Chain    chainadapters.ChainID
 	From     string // the sender's address; empty for the hot wallet and for coins
 	To       string
@@ -123,9 +124,9 @@ func (s *Store) OpenHouseIntent(ctx context.Context, h HouseIntent) (string, err
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO custody.house_intent
-			(id, kind, asset, chain, from_address, destination, amount, state, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
-			intent, h.Kind, h.Asset, h.Chain, h.From, h.To, h.Amount, custody.WithdrawalApproved, s.now())
+			(id, kind, asset, chain, from_address, destination, amount, for_asset, state, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`,
+			intent, h.Kind, h.Asset, h.Chain, h.From, h.To, h.Amount, h.ForAsset, custody.WithdrawalApproved, s.now())
 		if err != nil {
 			return fmt.Errorf("insert intent: %w", err)
 		}
@@ -144,7 +145,8 @@ func (s *Store) OpenHouseIntent(ctx context.Context, h HouseIntent) (string, err
 }
 
 // claimPlace makes planners take turns on a chain and refuses a second open
-// intent at the same deposit address, or a second open collection of coins.
+// intent at the same deposit address, a second open collection of coins, and a
+// consolidation while anything else of the house moves or a withdrawal waits.
 func claimPlace(ctx context.Context, tx pgx.Tx, h HouseIntent) error {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('custody.collect'), hashtext($1))", h.Chain); err != nil {
 		return fmt.Errorf("take turn: %w", err)
@@ -153,9 +155,27 @@ func claimPlace(ctx context.Context, tx pgx.Tx, h HouseIntent) error {
 	if h.Kind == custody.IntentGasTopUp {
 		place = h.To
 	}
+	if h.Kind == custody.IntentConsolidate {
+		return claimQuiet(ctx, tx, h.Chain)
+	}
 	var busy bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM custody.house_intent WHERE chain = $1 AND `+openIntents+`
 		AND ($2 IN (from_address, destination)) AND ($2 <> '' OR kind = 'collect'))`, h.Chain, place).Scan(&busy)
+	if err != nil {
+		return fmt.Errorf("look for open intents: %w", err)
+	}
+	if busy {
+		return ErrBusy
+	}
+	return nil
+}
+
+// claimQuiet returns ErrBusy unless nothing of the house moves on the chain and no
+// withdrawal waits for coins.
+func claimQuiet(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID) error {
+	var busy bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM custody.house_intent WHERE chain = $1 AND `+openIntents+`) OR (`+waitingWithdrawals+`) > 0`,
+		chain).Scan(&busy)
 	if err != nil {
 		return fmt.Errorf("look for open intents: %w", err)
 	}

@@ -86,7 +86,7 @@ func covered(have Cover, others promise, amount, fee money.Units, isNative bool)
 }
 
 // ReserveCoins is ReserveSlot on a chain of coins. A withdrawal takes free coins
-// of the hot wallet; a collection has its coins since it was planned.
+// of the hot wallet; a movement of the house has its coins since it was planned.
 func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapters.Fee) error {
 	adapter, ok := s.cfg.Adapters[r.Chain]
 	if !ok {
@@ -95,7 +95,7 @@ func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapter
 	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
 		none := PlannedAttempt{}
 		plan := chainadapters.Plan{Payments: s.payments(r), Fee: fee}
-		if r.Kind == custody.IntentCollect {
+		if r.Kind != custody.IntentWithdrawal {
 			coins, err := coinsOf(ctx, tx, r.ID)
 			if err != nil {
 				return none, err

@@ -39,7 +39,7 @@ func (d *Desk) reserve(ctx context.Context, r *custodydb.IntentRow) error {
 	switch {
 	case err == nil:
 		return nil
-	case r.Kind == custody.IntentCollect && (errors.Is(err, custody.ErrHotWallet) || errors.Is(err, chainadapters.ErrPlan)):
+	case (r.Kind == custody.IntentCollect || r.Kind == custody.IntentConsolidate) && (errors.Is(err, custody.ErrHotWallet) || errors.Is(err, chainadapters.ErrPlan)):
 		// Its amount was fixed by fees of another time: planning again is the way out.
 		return d.release(ctx, r, custody.EventCancel, err.Error())
 	default:

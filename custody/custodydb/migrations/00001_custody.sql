@@ -99,15 +99,16 @@ CREATE INDEX withdrawal_open ON custody.withdrawal (chain) WHERE state IN ('rese
 CREATE INDEX withdrawal_tail ON custody.withdrawal (customer, chain, lower(right(destination, 4)));
 CREATE INDEX withdrawal_of_day ON custody.withdrawal (customer, asset, created_at);
 
--- Movements of the house itself: collections and gas top-ups.
+-- Movements of the house itself: collections, gas top-ups, merging of hot coins.
 CREATE TABLE custody.house_intent (
   id          text PRIMARY KEY,
-  kind        text NOT NULL CHECK (kind IN ('collect', 'gas_topup')),
+  kind        text NOT NULL CHECK (kind IN ('collect', 'gas_topup', 'consolidate')),
   asset       text NOT NULL,
   chain       text NOT NULL,
   from_address text NOT NULL,                      -- account chains; empty for coins
   destination text NOT NULL,
   amount      numeric(78,0) NOT NULL CHECK (amount > 0),
+  for_asset   text NOT NULL DEFAULT '',            -- gas top-ups: the token whose collection needs it
   state       text NOT NULL,                       -- the withdrawal states from 'approved' on
   version     bigint NOT NULL DEFAULT 1,
   reason      text NOT NULL DEFAULT '',
@@ -115,6 +116,16 @@ CREATE TABLE custody.house_intent (
   updated_at  timestamptz NOT NULL
 );
 CREATE INDEX house_intent_open ON custody.house_intent (chain, from_address) WHERE state NOT IN ('posted', 'reverted', 'cancelled');
+
+-- Piles at deposit addresses that are not collected for now, and why.
+CREATE TABLE custody.held_pile (
+  chain text NOT NULL, address text NOT NULL, asset text NOT NULL,
+  reason text NOT NULL,
+  until  timestamptz,                              -- null: until a limit has room again
+  since  timestamptz NOT NULL,
+  PRIMARY KEY (chain, address, asset)
+);
+CREATE INDEX house_intent_of_kind ON custody.house_intent (chain, kind, created_at);
 
 -- Nonces are counted by us, never by the node. One slot per intent.
 CREATE TABLE custody.nonce_counter (
@@ -168,7 +179,7 @@ CREATE TABLE custody.chain_tx (
   chain        text NOT NULL,
   txid         text NOT NULL,
   intent       text NOT NULL,
-  kind         text NOT NULL CHECK (kind IN ('withdrawal', 'collect', 'gas_topup')),
+  kind         text NOT NULL CHECK (kind IN ('withdrawal', 'collect', 'gas_topup', 'consolidate')),
   attempt      integer NOT NULL,
   plan         jsonb NOT NULL,
   raw          bytea NOT NULL,
