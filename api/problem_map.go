@@ -30,6 +30,7 @@ func rules() []rule {
 		{custody.ErrIdempotency, codeIdempotency, "header.Idempotency-Key", "use a new key for another request", false},
 		{custody.ErrAsset, codeAsset, "body.asset", "use a code that GET /v1/assets lists as listed", false},
 		{custody.ErrAmount, codeAmount, "body.amount", "send an amount within the asset's decimals and minimum", false},
+		{custody.ErrLookAlike, codeDestination, "body.to", "compare every character; send confirmDestination: true where this address is meant", false},
 		{custody.ErrDestination, codeDestination, "body.to", "send an outside address of the asset's network with its checksum", false},
 		{custody.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee", true},
 		{custody.ErrLimit, codeLimit, "body.amount", "ask for less, or wait until earlier withdrawals are 24 hours old", false},

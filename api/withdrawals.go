@@ -47,6 +47,8 @@ type newWithdrawalInput struct {
 		Asset  string `json:"asset" pattern:"^[A-Z][A-Z0-9]{0,11}$" patternDescription:"an asset code such as BTC"`
 		To     string `json:"to" minLength:"1" maxLength:"128" pattern:"^[!-~]+$" patternDescription:"an address in ASCII"`
 		Amount string `json:"amount" maxLength:"40" pattern:"^(0|[1-9][0-9]{0,29})(\\.[0-9]{1,18})?$" patternDescription:"a plain decimal string such as 0.05, without sign or exponent"`
+
+		ConfirmDestination bool `json:"confirmDestination,omitempty" doc:"true where the address is meant although it begins and ends like one that you paid or were paid by"`
 	}
 }
 
@@ -112,7 +114,7 @@ func (s *Server) createWithdrawal(ctx context.Context, in *newWithdrawalInput) (
 	}
 	w, repeated, err := s.cfg.Withdrawals.CreateWithdrawal(ctx, custody.WithdrawalRequest{
 		Customer: p.Customer, IdempotencyKey: in.IdempotencyKey, RequestHash: hashRequest(a.Code, in.Body.To, units),
-		Asset: a.Code, To: in.Body.To, Amount: units,
+		Asset: a.Code, To: in.Body.To, Amount: units, ConfirmDestination: in.Body.ConfirmDestination,
 	})
 	if errors.Is(err, custody.ErrAmount) {
 		return nil, badAmount(a, err)

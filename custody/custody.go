@@ -127,6 +127,9 @@ const (
 	IntentGasTopUp   IntentKind = "gas_topup"
 	// IntentConsolidate merges coins of the hot wallet into one of its own.
 	IntentConsolidate IntentKind = "consolidate"
+	// IntentCancel is asked of the signer only: it takes the place of another intent,
+	// whose id it has, and moves nothing.
+	IntentCancel IntentKind = "cancel"
 )
 
 // Attempt is one signed transaction of an intent, stored before it was sent.
@@ -139,6 +142,8 @@ type Attempt struct {
 	Raw     []byte
 	Plan    chainadapters.Plan
 	MaxFee  money.Units
+	// Cancels tells that it takes the place of the payment and moves nothing.
+	Cancels bool
 	Created time.Time
 }
 
@@ -150,6 +155,9 @@ type WithdrawalRequest struct {
 	Asset          string
 	To             string // as given; checked and made canonical
 	Amount         money.Units
+	// ConfirmDestination tells that the customer means To although it resembles an
+	// address that they know.
+	ConfirmDestination bool
 }
 
 // DepositAddress is where a customer's deposits of one asset go.

@@ -46,7 +46,16 @@ type withdrawCommand struct {
 	Asset          string `arg:"" help:"Asset code, such as BTC."`
 	Amount         string `arg:"" help:"Decimal amount that shall arrive."`
 	To             string `arg:"" help:"Outside address."`
+	Confirm        bool   `name:"confirm-destination" help:"The address is meant, although it begins and ends like one that you know."`
 	IdempotencyKey string `help:"Repeat a request with its key; a new one where empty." placeholder:"KEY"`
+}
+
+// withdrawal is the body of the request.
+type withdrawal struct {
+	Asset   string `json:"asset"`
+	Amount  string `json:"amount"`
+	To      string `json:"to"`
+	Confirm bool   `json:"confirmDestination,omitempty"`
 }
 
 // Run asks for the withdrawal. The key is said first: whoever does not see the
@@ -58,5 +67,5 @@ func (c *withdrawCommand) Run(e *env) error {
 	// Standard output holds the answer alone, so that it can be piped on.
 	_, _ = fmt.Fprintf(e.err, "idempotency key %s\n", c.IdempotencyKey)
 	return c.ask(e, customerFile(c.Dir), http.MethodPost, "/v1/withdrawals",
-		map[string]string{"asset": c.Asset, "amount": c.Amount, "to": c.To}, client.IdempotencyKey(c.IdempotencyKey))
+		withdrawal{Asset: c.Asset, Amount: c.Amount, To: c.To, Confirm: c.Confirm}, client.IdempotencyKey(c.IdempotencyKey))
 }

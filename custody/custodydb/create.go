@@ -78,7 +78,10 @@ func (s *Store) draft(ctx context.Context, req custody.WithdrawalRequest) (custo
 		ID: id.New("wdr"), Customer: req.Customer, Asset: asset.Code, Chain: asset.Chain, To: to,
 		Amount: req.Amount, Fee: asset.WithdrawalFee, State: custody.WithdrawalHeld, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	return asset, w, s.screen(ctx, s.pool, w)
+	if err := s.screen(ctx, s.pool, w); err != nil || req.ConfirmDestination {
+		return asset, w, err
+	}
+	return asset, w, s.lookAlike(ctx, w)
 }
 
 // screen returns why a withdrawal must not be paid: custody.ErrDestination or
