@@ -144,7 +144,7 @@ func tally[T any](replies []reply[T], key func(T) string) []group[T] {
 }
 
 func refusalOf(err error) error {
-	for _, class := range []error{chainadapters.ErrNotFound, chainadapters.ErrPlan, chainadapters.ErrFunds, chainadapters.ErrNoFinality} {
+	for _, class := range []error{chainadapters.ErrNotFound, chainadapters.ErrPlan, chainadapters.ErrFunds, chainadapters.ErrNoFinality, chainadapters.ErrContract} {
 		if errors.Is(err, class) {
 			return class
 		}

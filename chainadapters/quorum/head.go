@@ -26,9 +26,7 @@ func (q *Adapter) headerInquiry(height uint64, heads map[*node]chainadapters.Hea
 			}
 			return h, err
 		},
-		key: func(h chainadapters.Header) string {
-			return fmt.Sprintf("%s after %s at %d", h.Hash, h.Parent, h.Time.UnixNano())
-		},
+		key:  fingerprint[chainadapters.Header],
 		show: func(h chainadapters.Header) string { return h.Hash },
 		note: func(n *node, h chainadapters.Header) { q.hear(n, h) },
 	}
@@ -166,13 +164,17 @@ func (q *Adapter) noteHeads(all []reply[chainadapters.Header], from int) {
 }
 
 // measure notes heights and leaves out who lags: more than the policy's number of
-// blocks behind a height that half of the nodes have reached, so that one node
-// that claims too much makes nobody else look late.
+// blocks behind a height that more than half of the nodes have reached, so that
+// a minority that claims too much makes nobody else look late. Of two nodes the
+// one behind is left out: nobody knows which of them is right.
 func (q *Adapter) measure(heads []reply[chainadapters.Header]) (fresh []reply[chainadapters.Header]) {
 	if len(heads) == 0 {
 		return nil
 	}
-	best := heads[(len(heads)-1)/2].value.Height
+	best := heads[len(heads)/2].value.Height
+	if len(heads) == least {
+		best = heads[0].value.Height
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, r := range heads {

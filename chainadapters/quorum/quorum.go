@@ -66,8 +66,8 @@ type Config struct {
 	Policy chainadapters.NodePolicy
 	// Timeout bounds one question to one node; zero for ten seconds.
 	Timeout time.Duration
-	// Grace is how long heads are waited for once more than half were told; zero
-	// for 200 milliseconds.
+	// Grace is how long the other nodes are waited for where enough told their
+	// head or a quote, or one took a transaction; zero for 200 milliseconds.
 	Grace time.Duration
 	Clock func() time.Time // nil for the system's clock
 	Log   *slog.Logger     // nil for none

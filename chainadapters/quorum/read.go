@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -132,27 +133,21 @@ func (q *Adapter) Block(ctx context.Context, ref chainadapters.Ref, contracts []
 		ask: func(ctx context.Context, n *node) (chainadapters.Block, error) {
 			return n.adapter.Block(ctx, ref, contracts)
 		},
-		key: digest,
+		key: fingerprint[chainadapters.Block],
 		show: func(b chainadapters.Block) string {
-			return fmt.Sprintf("%d transactions with %d movements and %d spends (digest %.8s)", len(b.TxIDs), len(b.Movements), len(b.Spends), digest(b))
+			return fmt.Sprintf("%d transactions with %d movements and %d spends (digest %.8s)", len(b.TxIDs), len(b.Movements), len(b.Spends), fingerprint(b))
 		},
 	})
 }
 
-// digest is equal for blocks of equal content.
-func digest(b chainadapters.Block) string {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%d %q %q %d\n", b.Height, b.Hash, b.Parent, b.Time.UnixNano())
-	for _, id := range b.TxIDs {
-		_, _ = fmt.Fprintf(h, "t %q\n", id)
+// fingerprint is equal for values whose every field is equal.
+func fingerprint[T any](v T) string {
+	text, err := json.Marshal(v)
+	if err != nil { // no value of the port is without a JSON form
+		return "unreadable: " + err.Error()
 	}
-	for _, m := range b.Movements {
-		_, _ = fmt.Fprintf(h, "m %q %d %q %q %q %s\n", m.TxID, m.Index, m.From, m.To, m.Contract, m.Amount)
-	}
-	for _, s := range b.Spends {
-		_, _ = fmt.Fprintf(h, "s %q %q %d %q %d\n", s.TxID, s.Outpoint.TxID, s.Outpoint.Vout, s.From, s.Nonce)
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // Holdings implements chainadapters.Adapter: the sums must agree to the unit.

@@ -11,7 +11,8 @@ import (
 )
 
 // Broadcast implements chainadapters.Adapter. Every node is handed the bytes,
-// also those that do not count. It is done once a node that counts has them;
+// also those that do not count. It is done once a node that counts has them, and
+// the others had a moment to take them too;
 // otherwise the errors of all are joined, and the outcome is as unknown as ever.
 func (q *Adapter) Broadcast(ctx context.Context, raw []byte) error {
 	if _, err := q.Decode(raw); err != nil {
@@ -19,7 +20,7 @@ func (q *Adapter) Broadcast(ctx context.Context, raw []byte) error {
 	}
 	voters, watched := q.seats(true)
 	replies, err := hold(ctx, q, ballot[struct{}]{
-		voters: voters, watched: watched,
+		voters: voters, watched: watched, grace: q.cfg.Grace,
 		ask: func(ctx context.Context, n *node) (struct{}, error) { return struct{}{}, n.adapter.Broadcast(ctx, raw) },
 		enough: func(replies []reply[struct{}]) bool {
 			return slices.ContainsFunc(replies, func(r reply[struct{}]) bool { return r.err == nil })
