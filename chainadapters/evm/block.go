@@ -1,7 +1,9 @@
 package evm
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -17,7 +19,16 @@ import (
 type rpcBlock struct {
 	rpcHeader
 	TxRoot       *common.Hash     `json:"transactionsRoot"`
+	ReceiptRoot  *common.Hash     `json:"receiptsRoot"`
 	Transactions []rpcTransaction `json:"transactions"`
+	raw          json.RawMessage  // as the node wrote it
+}
+
+// UnmarshalJSON also keeps what the node wrote, to be hashed.
+func (b *rpcBlock) UnmarshalJSON(data []byte) error {
+	type plain rpcBlock
+	b.raw = bytes.Clone(data)
+	return json.Unmarshal(data, (*plain)(b)) //nolint:wrapcheck // the caller names the method
 }
 
 // rpcTransaction is what we read of a transaction.
@@ -30,6 +41,15 @@ type rpcTransaction struct {
 	BlockHash   *common.Hash    `json:"blockHash"` // nil: in the pool
 	BlockNumber *hexutil.Uint64 `json:"blockNumber"`
 	Index       *hexutil.Uint64 `json:"transactionIndex"`
+	Type        hexutil.Uint64  `json:"type"`
+	raw         json.RawMessage // as the node wrote it
+}
+
+// UnmarshalJSON also keeps what the node wrote, to be hashed.
+func (t *rpcTransaction) UnmarshalJSON(data []byte) error {
+	type plain rpcTransaction
+	t.raw = bytes.Clone(data)
+	return json.Unmarshal(data, (*plain)(t)) //nolint:wrapcheck // the caller names the method
 }
 
 // complete says whether the node told all that we read of it.
@@ -48,6 +68,8 @@ type rpcReceipt struct {
 	Index       hexutil.Uint64  `json:"transactionIndex"`
 	Status      *hexutil.Uint64 `json:"status"` // nil before Byzantium, which we do not read
 	GasUsed     hexutil.Uint64  `json:"gasUsed"`
+	TotalGas    hexutil.Uint64  `json:"cumulativeGasUsed"`
+	Type        hexutil.Uint64  `json:"type"`
 	GasPrice    *hexutil.Big    `json:"effectiveGasPrice"`
 	Logs        []rpcLog        `json:"logs"`
 }
@@ -59,7 +81,8 @@ const statusSuccess = 1
 // leaves neither transaction nor event), Transfer events of the given contracts,
 // and the nonce of every transaction. ErrIncomplete covers null, another block's
 // receipts, logs or traces, and receipts, logs and traces that disagree. Where
-// the node cannot trace, the block is marked Untraced.
+// the node cannot trace, the block is marked Untraced. ErrForged where header,
+// transactions or receipts do not hash to what was asked for.
 func (a *Adapter) Block(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
 	block, err := onOurs(ctx, a, func() (chainadapters.Block, error) { return a.readBlock(ctx, ref, contracts) })
 	if err != nil {
@@ -87,7 +110,7 @@ func (a *Adapter) readBlock(ctx context.Context, ref chainadapters.Ref, contract
 	if *raw.Hash != hash || header.Height != ref.Height {
 		return chainadapters.Block{}, fmt.Errorf("%w: node answered block %d %s", chainadapters.ErrIncomplete, header.Height, header.Hash)
 	}
-	if err := checkTransactions(raw, hash); err != nil {
+	if err := errors.Join(checkTransactions(raw, hash), checkHeader(raw.raw, hash)); err != nil {
 		return chainadapters.Block{}, err
 	}
 	receipts, err := a.receipts(ctx, raw, hash)
@@ -123,7 +146,7 @@ func checkTransactions(raw *rpcBlock, hash common.Hash) error {
 			return fmt.Errorf("%w: transaction %s is of block %s", chainadapters.ErrIncomplete, tx.Hash, tx.BlockHash)
 		}
 	}
-	return nil
+	return checkTxRoot(raw)
 }
 
 // receipts reads one receipt per transaction, in order, and checks that each is
@@ -149,7 +172,7 @@ func (a *Adapter) receipts(ctx context.Context, raw *rpcBlock, hash common.Hash)
 			return nil, fmt.Errorf("%w: receipt of %s has no status", chainadapters.ErrIncomplete, r.TxHash)
 		}
 	}
-	return receipts, nil
+	return receipts, checkReceiptRoot(raw, receipts)
 }
 
 // fetchReceipts asks for all receipts at once, or one by one where the node does

@@ -157,14 +157,18 @@ func hexInt(n int) string {
 	return "0x" + out
 }
 
+// foreignType is a transaction type of another chain: what has it is not hashed.
+const foreignType = "0x7e"
+
 // blockOfTwo is block 7 with hash 0x11…: a native payment and a token transfer.
 func blockOfTwo() object {
 	b := header("1", 7)
 	b["transactionsRoot"] = hash("e")
+	b["l1BlockNumber"] = "0x1" // as on a chain whose header is not Ethereum's
 	place := func(digit string, index int) object {
 		return object{
 			"hash": hash(digit), "blockHash": hash("1"), "blockNumber": "0x7", "transactionIndex": hexInt(index),
-			"from": strings.ToLower(from), "nonce": hexInt(40 + index), "value": "0x0",
+			"type": foreignType, "from": strings.ToLower(from), "nonce": hexInt(40 + index), "value": "0x0",
 		}
 	}
 	native, transfer := place("a", 0), place("b", 1)
@@ -178,7 +182,7 @@ func receiptsOfTwo() []any {
 	receipt := func(digit string, index int, logs ...any) object {
 		return object{
 			"transactionHash": hash(digit), "transactionIndex": hexInt(index), "blockHash": hash("1"), "blockNumber": "0x7",
-			"status": "0x1", "gasUsed": "0x5208", "effectiveGasPrice": "0x2", "logs": append([]any{}, logs...),
+			"status": "0x1", "type": foreignType, "gasUsed": "0x5208", "effectiveGasPrice": "0x2", "logs": append([]any{}, logs...),
 		}
 	}
 	return []any{receipt("a", 0), receipt("b", 1, transferLog())}
