@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"strongroom/assets"
 	"strongroom/chainadapters"
@@ -89,8 +90,27 @@ func (c *listChainsCommand) Run(e *env) error {
 		if err := w.Flush(); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
-		return nil
+		return printHeld(e, store)
 	})
+}
+
+// maxHeldShown bounds the piles that are listed.
+const maxHeldShown = 50
+
+// printHeld lists what lies at deposit addresses and is not collected, and why.
+func printHeld(e *env, store *custodydb.Store) error {
+	held, err := store.HeldPiles(e.ctx, maxHeldShown)
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		until := "until the limit has room"
+		if !p.Until.IsZero() {
+			until = "until " + p.Until.UTC().Format(time.RFC3339)
+		}
+		e.printf("not collected: %s at %s on %s, %s: %s\n", p.Asset, p.Address, p.Chain, until, p.Reason)
+	}
+	return nil
 }
 
 type clearChainCommand struct {

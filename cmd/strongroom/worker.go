@@ -29,6 +29,8 @@ import (
 
 // workerCommand works the workflows, watches the chains, plans collections.
 type workerCommand struct {
+	stationFlags
+
 	Database    string            `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Temporal    string            `name:"temporal-address" help:"Address of Temporal." env:"STRONGROOM_TEMPORAL_ADDRESS" default:"127.0.0.1:7233"`
 	Namespace   string            `name:"temporal-namespace" help:"Temporal namespace." env:"STRONGROOM_TEMPORAL_NAMESPACE" default:"strongroom"`

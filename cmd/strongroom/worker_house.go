@@ -81,8 +81,13 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 		}
 		loops = append(loops, w.Run)
 	}
+	gas, err := c.gas(h.chains, h.assets)
+	if err != nil {
+		return nil, err
+	}
 	planner, err := collector.New(collector.Config{
-		Store: h.store, Assets: h.assets, Adapters: h.adapters, Log: e.log, Every: c.Collect,
+		Store: h.store, Assets: h.assets, Adapters: h.adapters, Log: e.log, Every: c.Collect, Clock: e.clock,
+		Gas: gas, Merge: c.merge(),
 	})
 	if err != nil {
 		return nil, err
