@@ -101,6 +101,7 @@ func TestBadInputNamesFieldAndFix(t *testing.T) {
 		{"zero", change(`"0.05"`, `"0.00"`), 422, "amount-not-allowed", "body.amount"},
 		{"dust", change(`"0.05"`, `"0.00000001"`), 422, "amount-not-allowed", "body.amount"},
 		{"not enough", change(`"0.05"`, `"999999"`), 422, "insufficient-funds", "body.amount"},
+		{"resembles a known address", change(`addr1`, `twin1`), 422, "destination-not-allowed", "body.to"},
 		{"wrong checksum", change(`addr1`, `bad1`), 422, "destination-not-allowed", "body.to"},
 		{"address not ASCII", change(`addr1`, `аddr1`), 422, "invalid-request", "body.to"},
 		{"unknown asset", change(`BTC`, `XYZ`), 422, "asset-not-supported", "body.asset"},

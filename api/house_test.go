@@ -77,6 +77,8 @@ func (v *vault) CreateWithdrawal(_ context.Context, r custody.WithdrawalRequest)
 		return custody.Withdrawal{}, false, v.broken
 	case r.Asset == "OLD":
 		return custody.Withdrawal{}, false, fmt.Errorf("%w: withdrawals are suspended", custody.ErrAsset)
+	case strings.HasPrefix(r.To, "twin") && !r.ConfirmDestination:
+		return custody.Withdrawal{}, false, fmt.Errorf("%w: %w", custody.ErrDestination, custody.ErrLookAlike)
 	case strings.HasPrefix(r.To, "bad"):
 		return custody.Withdrawal{}, false, fmt.Errorf("%w: checksum", custody.ErrDestination)
 	case r.Amount.Less(money.FromUint64(100_000)):

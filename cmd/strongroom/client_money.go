@@ -26,10 +26,18 @@ func (c *balancesCommand) Run(e *env) error {
 	return c.ask(e, customerFile(c.Dir), http.MethodGet, "/v1/balances", nil)
 }
 
-type depositsCommand struct{ apiFlags }
+// depositsCommand lists a customer's deposits and, as the operator with the
+// database at hand, shows and releases what is in quarantine.
+type depositsCommand struct {
+	List        listDepositsCommand   `cmd:"" default:"withargs" help:"List deposits, newest first."`
+	Quarantined quarantineCommand     `cmd:"" help:"As the operator: show deposits in quarantine and what is against them."`
+	Release     releaseDepositCommand `cmd:"" help:"As the operator: let a deposit out of quarantine; it is credited once."`
+}
+
+type listDepositsCommand struct{ apiFlags }
 
 // Run lists deposits.
-func (c *depositsCommand) Run(e *env) error {
+func (c *listDepositsCommand) Run(e *env) error {
 	return c.ask(e, customerFile(c.Dir), http.MethodGet, "/v1/deposits", nil)
 }
 
@@ -52,8 +60,8 @@ type withdrawCommand struct {
 
 // withdrawal is the body of the request.
 type withdrawal struct {
-	Asset   string `json:"asset"`
 	Amount  string `json:"amount"`
+	Asset   string `json:"asset"`
 	To      string `json:"to"`
 	Confirm bool   `json:"confirmDestination,omitempty"`
 }

@@ -60,7 +60,7 @@ func TestClientCommandsSignWhatTheySay(t *testing.T) {
 	writeKey(t, customerFile(dir), "key_customer")
 	var asked []string
 	url := fakeAPI(t, &asked, map[string]string{
-		"GET /v1/balances": `{"items":[]}`, "POST /v1/withdrawals": `{"id":"wdr_1"}`, "GET /v1/customers": `{"items":[]}`,
+		"GET /v1/balances": `{"items":[]}`, "GET /v1/deposits": `{"items":[]}`, "POST /v1/withdrawals": `{"id":"wdr_1"}`, "GET /v1/customers": `{"items":[]}`,
 		"POST /v1/customers":            `{"id":"cus_9"}`,
 		"POST /v1/customers/cus_9/keys": `{"key":{"id":"key_9"},"secret":"shown once, to be kept"}`,
 	})
@@ -78,6 +78,9 @@ func TestClientCommandsSignWhatTheySay(t *testing.T) {
 		{[]string{"balances"}, 0, `"items"`, "key_customer GET /v1/balances"},
 		{[]string{"call", "get", "/v1/customers?limit=1", "--admin"}, 0, `"items"`, "key_admin GET /v1/customers?limit=1"},
 		{[]string{"withdraw", "BTC", "0.1", "addr", "--idempotency-key=k"}, 0, "idempotency key k", `key_customer POST /v1/withdrawals k{"amount":"0.1","asset":"BTC","to":"addr"}`},
+		{[]string{"withdraw", "BTC", "0.1", "addr", "--idempotency-key=k", "--confirm-destination"}, 0, "wdr_1", `key_customer POST /v1/withdrawals k{"amount":"0.1","asset":"BTC","to":"addr","confirmDestination":true}`},
+		{[]string{"deposits"}, 0, `"items"`, "key_customer GET /v1/deposits"},
+		{[]string{"deposits", "list"}, 0, `"items"`, "key_customer GET /v1/deposits"},
 		{[]string{"call", "POST", "/v1/withdrawals", "-d", `{"a":1}`, "--idempotency-key=z"}, 0, "wdr_1", `key_customer POST /v1/withdrawals z{"a":1}`},
 		{[]string{"call", "GET", "/v1/none"}, 1, "no such thing", "key_customer GET /v1/none"},
 		{[]string{"call", "GET", "none"}, 2, "does not start with /", ""},
