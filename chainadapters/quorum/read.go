@@ -19,9 +19,11 @@ type inquiry[T any] struct {
 	kind kind
 	what string // for people
 	ask  func(context.Context, *node) (T, error)
-	key  func(T) string // equal for answers that agree
-	show func(T) string // for people; nil for key
-	note func(*node, T) // called for what a node said; Adapter.mu is held
+	key  func(T) string                 // equal for answers that agree
+	show func(T) string                 // for people; nil for key
+	note func(*node, T)                 // called for what a node said; Adapter.mu is held
+	also func(all []reply[T], from int) // judges further; nil for nothing
+	wait func(replies []reply[T]) bool  // tells that further replies are needed; nil for no
 }
 
 // agree asks all voters and returns what enough of them say.
@@ -31,7 +33,17 @@ func agree[T any](ctx context.Context, q *Adapter, in inquiry[T]) (T, error) {
 }
 
 func agreeAmong[T any](ctx context.Context, q *Adapter, in inquiry[T], voters, watched []*node) (T, error) {
-	var none T
+	won, err := convene(ctx, q, in, voters, watched)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return won.members[0].value, nil
+}
+
+// convene returns the nodes that agree, of which there are enough, with what each
+// of them said.
+func convene[T any](ctx context.Context, q *Adapter, in inquiry[T], voters, watched []*node) (group[T], error) {
 	if in.show == nil {
 		in.show = in.key
 	}
@@ -39,23 +51,28 @@ func agreeAmong[T any](ctx context.Context, q *Adapter, in inquiry[T], voters, w
 		voters: voters, watched: watched, ask: in.ask,
 		enough: func(replies []reply[T]) bool {
 			_, ok := winner(q, tally(replies, in.key), len(voters))
-			return ok
+			return ok && (in.wait == nil || !in.wait(replies))
 		},
-		judge: func(all []reply[T], from int) { compare(q, in, all, from) },
+		judge: func(all []reply[T], from int) {
+			compare(q, in, all, from)
+			if in.also != nil {
+				in.also(all, from)
+			}
+		},
 	})
 	if err != nil {
-		return none, err
+		return group[T]{}, err
 	}
 	groups := tally(replies, in.key)
 	won, ok := winner(q, groups, 0)
 	switch {
 	case !ok:
-		return none, q.unresolved(in.kind, undecided(q, in.what, replies, groups, in.show))
+		return won, q.unresolved(in.kind, undecided(q, in.what, replies, groups, in.show))
 	case won.refusal != nil:
-		return none, fmt.Errorf("%s: %w", in.what, won.members[0].err)
+		return won, fmt.Errorf("%s: %w", in.what, won.members[0].err)
 	}
 	q.resolved(in.kind)
-	return won.members[0].value, nil
+	return won, nil
 }
 
 // compare holds what each node said against what most of the voters said.
@@ -122,21 +139,6 @@ func (q *Adapter) Identity(ctx context.Context) (chainadapters.Identity, error) 
 		kind: identities, what: "identity",
 		ask: func(ctx context.Context, n *node) (chainadapters.Identity, error) { return n.adapter.Identity(ctx) },
 		key: func(is chainadapters.Identity) string { return is.Network + " " + is.Genesis },
-	})
-}
-
-// Block implements chainadapters.Adapter: header, transactions, movements and
-// spends must agree.
-func (q *Adapter) Block(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
-	return agree(ctx, q, inquiry[chainadapters.Block]{
-		kind: blocks, what: fmt.Sprintf("block %d %s", ref.Height, ref.Hash),
-		ask: func(ctx context.Context, n *node) (chainadapters.Block, error) {
-			return n.adapter.Block(ctx, ref, contracts)
-		},
-		key: fingerprint[chainadapters.Block],
-		show: func(b chainadapters.Block) string {
-			return fmt.Sprintf("%d transactions with %d movements and %d spends (digest %.8s)", len(b.TxIDs), len(b.Movements), len(b.Spends), fingerprint(b))
-		},
 	})
 }
 
