@@ -91,7 +91,7 @@ func checkReceiptRoot(raw *rpcBlock, receipts []rpcReceipt) error {
 		if r.Type > lastKnownType {
 			return nil
 		}
-		made := &types.Receipt{Type: uint8(r.Type), Status: uint64(*r.Status), CumulativeGasUsed: uint64(r.TotalGas)} //nolint:gosec // checked above
+		made := &types.Receipt{Type: uint8(r.Type), Status: uint64(*r.Status), CumulativeGasUsed: uint64(r.TotalGas)}
 		for j := range r.Logs {
 			l := &r.Logs[j]
 			made.Logs = append(made.Logs, &types.Log{Address: l.Address, Topics: l.Topics, Data: l.Data})

@@ -172,6 +172,11 @@ func (s *Store) HouseAddresses(ctx context.Context, chain chainadapters.ChainID)
 	return houseAddresses(ctx, s.pool, `WHERE chain = $1 ORDER BY account, branch, idx`, chain)
 }
 
+// OursAmong returns those of the given addresses that are the house's, by address.
+func (s *Store) OursAmong(ctx context.Context, chain chainadapters.ChainID, addresses []string) (map[string]HouseAddress, error) {
+	return addressesOf(ctx, s.pool, chain, addresses)
+}
+
 // addressesOf returns those of the given addresses that are the house's.
 func addressesOf(ctx context.Context, q queryer, chain chainadapters.ChainID, addresses []string) (map[string]HouseAddress, error) {
 	list, err := houseAddresses(ctx, q, `WHERE chain = $1 AND address = ANY($2)`, chain, addresses)

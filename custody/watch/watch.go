@@ -241,6 +241,9 @@ func (w *Watcher) take(ctx context.Context, prev chainadapters.Ref, header chain
 	if err != nil {
 		return err
 	}
+	if block, err = w.received(ctx, block, own); err != nil {
+		return err
+	}
 	err = w.cfg.Store.TakeBlock(ctx, custodydb.TakenBlock{Chain: w.cfg.Chain, Prev: prev, Block: block, Own: own})
 	if errors.Is(err, custodydb.ErrTakeBackFirst) || errors.Is(err, custodydb.ErrOwnStatus) {
 		return fmt.Errorf("%w: block %d must wait: %w", errNode, block.Height, err)
