@@ -134,14 +134,14 @@ const (
 
 // Attempt is one signed transaction of an intent, stored before it was sent.
 type Attempt struct {
-	Intent  string // wdr_…, col_…, gas_…
-	Kind    IntentKind
-	Chain   chainadapters.ChainID
-	Number  uint32
-	TxID    string
-	Raw     []byte
-	Plan    chainadapters.Plan
-	MaxFee  money.Units
+	Intent string // wdr_…, col_…, gas_…
+	Kind   IntentKind
+	Chain  chainadapters.ChainID
+	Number uint32
+	TxID   string
+	Raw    []byte
+	Plan   chainadapters.Plan
+	MaxFee money.Units
 	// Cancels tells that it takes the place of the payment and moves nothing.
 	Cancels bool
 	Created time.Time

@@ -171,6 +171,16 @@ func (s WithdrawalState) Releasable() bool {
 	return false
 }
 
+// Replaceable reports whether another attempt may take the place of what was
+// signed so far, or of the signature that it waits for.
+func (s WithdrawalState) Replaceable() bool {
+	switch s { //nolint:exhaustive // the others hold no slot, are mined, or have ended
+	case WithdrawalReserved, WithdrawalSigned, WithdrawalBroadcast, WithdrawalUnknown, WithdrawalReorged, WithdrawalStuck, WithdrawalReplaced:
+		return true
+	}
+	return false
+}
+
 // InFlight reports whether a transaction of the intent is stored and its fate on
 // chain is still open.
 func (s WithdrawalState) InFlight() bool {

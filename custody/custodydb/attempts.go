@@ -22,6 +22,11 @@ type PlannedAttempt struct {
 	Number uint32
 	Plan   chainadapters.Plan
 	MaxFee money.Units // native asset
+	// Cancels tells that it takes the place of the payment and moves nothing.
+	Cancels bool
+	Created time.Time // filled by Plan, with the times below
+	First   time.Time // when the first attempt of the intent was planned
+	Refused time.Time // when the signer refused it first; zero for never
 }
 
 // Sent is a stored transaction of an intent, with what is known of its fate.
@@ -40,8 +45,8 @@ func (s *Store) putPlan(ctx context.Context, tx pgx.Tx, intent string, p Planned
 	if err != nil {
 		return fmt.Errorf("encode plan of %s: %w", intent, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO custody.attempt_plan (intent, attempt, plan, max_fee, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		intent, p.Number, json.RawMessage(plan), p.MaxFee, s.now())
+	_, err = tx.Exec(ctx, `INSERT INTO custody.attempt_plan (intent, attempt, plan, max_fee, cancels, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		intent, p.Number, json.RawMessage(plan), p.MaxFee, p.Cancels, s.now())
 	if err != nil {
 		return fmt.Errorf("insert plan of %s: %w", intent, err)
 	}
@@ -52,10 +57,16 @@ func (s *Store) putPlan(ctx context.Context, tx pgx.Tx, intent string, p Planned
 func (s *Store) Plan(ctx context.Context, intent string) (PlannedAttempt, error) {
 	var p PlannedAttempt
 	var plan []byte
-	err := s.pool.QueryRow(ctx, `SELECT attempt, plan, max_fee FROM custody.attempt_plan WHERE intent = $1
-		ORDER BY attempt DESC LIMIT 1`, intent).Scan(&p.Number, &plan, &p.MaxFee)
+	var refused *time.Time
+	err := s.pool.QueryRow(ctx, `SELECT attempt, plan, max_fee, cancels, created_at, refused_at,
+			(SELECT min(created_at) FROM custody.attempt_plan WHERE intent = $1)
+		FROM custody.attempt_plan WHERE intent = $1 ORDER BY attempt DESC LIMIT 1`, intent).Scan(
+		&p.Number, &plan, &p.MaxFee, &p.Cancels, &p.Created, &refused, &p.First)
 	if err != nil {
 		return p, fmt.Errorf("read plan of %s: %w", intent, noRows(err))
+	}
+	if refused != nil {
+		p.Refused = *refused
 	}
 	if err := json.Unmarshal(plan, &p.Plan); err != nil {
 		return p, fmt.Errorf("decode plan of %s: %w", intent, err)
@@ -63,22 +74,25 @@ func (s *Store) Plan(ctx context.Context, intent string) (PlannedAttempt, error)
 	return p, nil
 }
 
-// PutSigned stores a signed transaction and moves its intent to signed, in one
-// transaction: from here on its bytes may be sent. custody.ErrConflict where the
-// intent moved meanwhile.
+// PutSigned stores a signed transaction and moves its intent to signed, or to
+// replaced where it was stuck, in one transaction: from here on its bytes may be
+// sent. custody.ErrConflict where the intent moved meanwhile.
 func (s *Store) PutSigned(ctx context.Context, r *IntentRow, a custody.Attempt) error {
 	plan, err := json.Marshal(a.Plan)
 	if err != nil {
 		return fmt.Errorf("encode plan of %s: %w", a.Intent, err)
 	}
-	moved := *r
+	moved, event := *r, custody.EventSign
+	if r.State == custody.WithdrawalStuck {
+		event = custody.EventReplace
+	}
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		if err := s.Apply(ctx, tx, &moved, custody.EventSign, custody.WithdrawalFacts{Signed: true}, ""); err != nil {
+		if err := s.Apply(ctx, tx, &moved, event, custody.WithdrawalFacts{Signed: true}, ""); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO custody.chain_tx (chain, txid, intent, kind, attempt, plan, raw, max_fee, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			a.Chain, a.TxID, a.Intent, a.Kind, a.Number, json.RawMessage(plan), a.Raw, a.MaxFee, s.now())
+		_, err := tx.Exec(ctx, `INSERT INTO custody.chain_tx (chain, txid, intent, kind, attempt, plan, raw, max_fee, cancels, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			a.Chain, a.TxID, a.Intent, a.Kind, a.Number, json.RawMessage(plan), a.Raw, a.MaxFee, a.Cancels, s.now())
 		if err != nil {
 			return fmt.Errorf("insert transaction %s: %w", a.TxID, err)
 		}
@@ -94,7 +108,7 @@ func (s *Store) PutSigned(ctx context.Context, r *IntentRow, a custody.Attempt) 
 
 // Attempts returns the stored transactions of an intent, oldest first.
 func (s *Store) Attempts(ctx context.Context, intent string) ([]Sent, error) {
-	rows, err := s.pool.Query(ctx, `SELECT intent, kind, chain, attempt, txid, raw, plan, max_fee, created_at, sent_at,
+	rows, err := s.pool.Query(ctx, `SELECT intent, kind, chain, attempt, txid, raw, plan, max_fee, cancels, created_at, sent_at,
 		block_height IS NOT NULL, coalesce(block_height, 0), coalesce(block_hash, ''),
 		coalesce(success, false), coalesce(fee, 0)::numeric(78,0)
 		FROM custody.chain_tx WHERE intent = $1 ORDER BY attempt LIMIT $2`, intent, maxAttempts)
@@ -105,7 +119,7 @@ func (s *Store) Attempts(ctx context.Context, intent string) ([]Sent, error) {
 		var t Sent
 		var sentAt *time.Time
 		var plan []byte
-		if err := row.Scan(&t.Intent, &t.Kind, &t.Chain, &t.Number, &t.TxID, &t.Raw, &plan, &t.MaxFee, &t.Created, &sentAt,
+		if err := row.Scan(&t.Intent, &t.Kind, &t.Chain, &t.Number, &t.TxID, &t.Raw, &plan, &t.MaxFee, &t.Cancels, &t.Created, &sentAt,
 			&t.Mined, &t.Block.Height, &t.Block.Hash, &t.Success, &t.Fee); err != nil {
 			return t, fmt.Errorf("scan: %w", err)
 		}

@@ -71,7 +71,7 @@ func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 		})
 	}
 	hot, deposits := custody.HotAccount(r.Chain, r.Asset), custody.DepositsAccount(r.Chain, r.Asset)
-	switch r.Kind {
+	switch r.Kind { //nolint:exhaustive // a cancellation is no intent of its own
 	case custody.IntentWithdrawal:
 		tx.Legs = resolve(r, ledger.Post, "post")
 		single("custody", custody.ClearingAccount(r.Chain, r.Asset), hot, r.Amount)

@@ -81,6 +81,9 @@ func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent
 		facts.Success, facts.Depth = success, uint64(max(depth, 0))
 		moving := r
 		defer crash.At(crash.SettleBefore)
-		return s.Apply(ctx, tx, &moving, event, facts, reason)
+		if err := s.Apply(ctx, tx, &moving, event, facts, reason); err != nil {
+			return err
+		}
+		return freeUnspent(ctx, tx, r.ID)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"time"
 
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/fakechain"
 	"strongroom/custody"
+	"strongroom/custody/desk"
 )
 
 // chaos is a house where anything happens at any time.
@@ -62,9 +64,22 @@ func (c *chaos) command() {
 		c.nodes[chain].Break([]fakechain.Fault{fakechain.LostReply, fakechain.Refuse, fakechain.Down, fakechain.Duplicate, fakechain.Lagging}[c.rnd.IntN(5)])
 	case n < 95:
 		c.nodes[chain].Break(fakechain.None)
-	case n < 97:
+	case n < 96:
 		c.chains[chain].DropPool()
+	case n < 97:
+		c.chains[chain].SetPrice(map[chainadapters.ChainID]uint64{evm: 4e9, utxo: 8_000}[chain] * c.rnd.Uint64N(4))
+		c.pass(time.Duration(c.rnd.IntN(90)) * time.Minute)
 	case n < 98 && len(c.all) > 0:
+		w := c.all[c.rnd.IntN(len(c.all))]
+		if err := c.store.OrderCancel(ctx, w.ID, "chance"); err != nil && !errors.Is(err, custody.ErrIllegal) {
+			c.t.Fatalf("order: %v", err)
+		}
+		if c.rnd.IntN(3) == 0 {
+			c.signer.refuse = fmt.Errorf("chance: %w", desk.ErrRefused)
+		} else {
+			c.signer.refuse = nil
+		}
+	case n < 99 && len(c.all) > 0:
 		w := c.all[c.rnd.IntN(len(c.all))]
 		if _, err := c.store.CancelWithdrawal(ctx, customer, w.ID); err != nil && !errors.Is(err, custody.ErrIllegal) {
 			c.t.Fatalf("cancel: %v", err)
@@ -104,9 +119,11 @@ func (c *chaos) step() {
 // heal lets all nodes live and walks every withdrawal to its end.
 func (c *chaos) heal() {
 	c.t.Helper()
-	for _, node := range c.nodes {
+	for chain, node := range c.nodes {
 		node.Break(fakechain.None)
+		c.chains[chain].SetPrice(0)
 	}
+	c.signer.refuse = nil
 	const rounds = 40
 	for range rounds {
 		open := 0
@@ -165,5 +182,29 @@ func (c *chaos) audit() {
 	if posted == 0 {
 		c.t.Error("nothing was paid: the commands are too weak")
 	}
-	c.t.Logf("%d withdrawals, %d paid, signer asked %d times", len(c.all), posted, c.signer.asked)
+	c.onlyCancelledByCancellation()
+	c.t.Logf("%d withdrawals, %d paid, %d attempts, %d of them cancellations, signer asked %d times", len(c.all), posted,
+		c.count(`SELECT count(*) FROM custody.chain_tx`), c.count(`SELECT count(*) FROM custody.chain_tx WHERE cancels`), c.signer.asked)
+}
+
+// onlyCancelledByCancellation: what was ever signed ends unpaid only where a
+// cancellation of ours is final, all attempts of an intent exclude each other, and
+// each bids more than all before it.
+func (c *chaos) onlyCancelledByCancellation() {
+	c.t.Helper()
+	if n := c.count(`SELECT count(*) FROM custody.withdrawal w WHERE state = 'cancelled' AND EXISTS (SELECT FROM custody.chain_tx t WHERE t.intent = w.id)
+		AND NOT EXISTS (SELECT FROM custody.chain_tx t WHERE t.intent = w.id AND t.cancels AND t.block_height IS NOT NULL)`); n != 0 {
+		c.t.Errorf("%d signed withdrawals were released without a final cancellation", n)
+	}
+	if n := c.count(`SELECT count(*) FROM custody.chain_tx a JOIN custody.chain_tx b ON b.intent = a.intent AND b.attempt > a.attempt
+		WHERE b.max_fee <= a.max_fee OR a.cancels AND NOT b.cancels
+			OR a.chain = $1 AND a.plan->'slot'->>'nonce' <> b.plan->'slot'->>'nonce'
+			OR a.chain = $2 AND NOT EXISTS (SELECT FROM jsonb_array_elements(a.plan->'coins') x
+				JOIN jsonb_array_elements(b.plan->'coins') y ON x->>'txid' = y->>'txid' AND x->>'vout' = y->>'vout')`, evm, utxo); n != 0 {
+		c.t.Errorf("%d pairs of attempts do not replace each other", n)
+	}
+	if n := c.count(`SELECT count(*) FROM custody.coin_lock l JOIN custody.coin c USING (chain, txid, vout)
+		JOIN custody.withdrawal w ON w.id = l.intent WHERE w.state IN ('posted', 'cancelled') AND c.spent_by IS NULL`); n != 0 {
+		c.t.Errorf("%d coins stay promised to what has ended", n)
+	}
 }

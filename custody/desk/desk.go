@@ -18,6 +18,7 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/custody/feedesk"
 	"strongroom/money"
 )
 
@@ -29,6 +30,8 @@ type Signer interface {
 
 // SignRequest is what the signer must know to judge a transaction by itself.
 type SignRequest struct {
+	// Intent is what is meant. Where Kind is custody.IntentCancel, the signature
+	// ends the intent of this id for good and moves nothing.
 	Intent   custody.Intent
 	Attempt  uint32
 	Plan     chainadapters.Plan
@@ -48,7 +51,15 @@ type Signature struct {
 const (
 	defaultOutstanding = 16
 	defaultStuckAfter  = 30 * time.Minute
+	defaultGiveUpAfter = 15 * time.Minute
+	// underwaterAfter is how long a transaction may be below the base fee before it
+	// counts as stuck: the next block may ask less.
+	underwaterAfter = 30 * time.Second
 )
+
+// ErrRefused is wrapped by a Signer that will not sign this request, whatever the
+// state of the connection: its rules are against it.
+var ErrRefused = errors.New("signer refuses the transaction")
 
 // Config holds the collaborators and settings of a Desk.
 type Config struct {
@@ -68,6 +79,13 @@ type Config struct {
 	// StuckAfter is how long a transaction may wait in the pool before it counts
 	// as stuck; 30 minutes where zero.
 	StuckAfter time.Duration
+	// GiveUpAfter is how long a payment that the signer refuses may keep its nonce
+	// or coins from others before it is taken back; 15 minutes where zero.
+	GiveUpAfter time.Duration
+	// Gas and Rates bound what is bid on each chain of either family;
+	// feedesk.DefaultGas and DefaultRate where a chain is missing.
+	Gas   map[chainadapters.ChainID]feedesk.GasPolicy
+	Rates map[chainadapters.ChainID]feedesk.RatePolicy
 }
 
 // Desk walks intents. It keeps no state: any number may work on one database.
@@ -87,7 +105,24 @@ func New(cfg Config) (*Desk, error) {
 	if cfg.StuckAfter <= 0 {
 		cfg.StuckAfter = defaultStuckAfter
 	}
-	return &Desk{cfg: cfg}, nil
+	if cfg.GiveUpAfter <= 0 {
+		cfg.GiveUpAfter = defaultGiveUpAfter
+	}
+	return &Desk{cfg: cfg}, cfg.checkFees()
+}
+
+func (c Config) checkFees() error {
+	for chain, p := range c.Gas {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("desk: fees of %s: %w", chain, err)
+		}
+	}
+	for chain, p := range c.Rates {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("desk: fees of %s: %w", chain, err)
+		}
+	}
+	return nil
 }
 
 // maxRaces bounds how often a step starts over because the row moved under it.
@@ -127,7 +162,7 @@ func (d *Desk) walk(ctx context.Context, id string, take step) (custody.Progress
 // database or the node said stays in the error.
 func explain(err error) string {
 	for _, known := range []error{
-		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery,
+		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery, ErrRefused,
 		custody.ErrScreening,
 	} {
 		if errors.Is(err, known) {

@@ -266,7 +266,7 @@ func TestStuckInThePool(t *testing.T) {
 	h.pass(59 * time.Minute)
 	h.do(w.ID, custody.WithdrawalBroadcast, "observe")
 	h.pass(2 * time.Minute)
-	if p := h.do(w.ID, custody.WithdrawalStuck, "observe", "observe"); p.Reason == "" || p.Ended {
+	if p := h.do(w.ID, custody.WithdrawalStuck, "observe"); p.Reason == "" || p.Ended {
 		t.Errorf("progress is %+v", p)
 	}
 	h.mine(evm, finalDepth)

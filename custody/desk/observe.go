@@ -17,13 +17,15 @@ type sighting struct {
 	// byNode and byUs tell who sees it there.
 	byNode, byUs bool
 	pooled       bool // the node has one of them waiting
+	fresh        bool // and that is the newest one
 	facts        custody.WithdrawalFacts
 }
 
 // Observe asks the node about every transaction that was ever signed for the
 // intent and moves it accordingly: towards final, back after a reorganisation, to
-// stuck, or it sends the same bytes once more where they are nowhere. A payment
-// that failed on chain for good is released and its fee booked.
+// stuck and from there to a higher bid, or it sends the same bytes once more where
+// they are nowhere. A payment that failed on chain for good, or that our own
+// cancellation took the place of, is released and the fee booked.
 func (d *Desk) Observe(ctx context.Context, id string) (custody.Progress, error) {
 	return d.walk(ctx, id, d.observe)
 }
@@ -74,6 +76,7 @@ func (d *Desk) look(ctx context.Context, adapter chainadapters.Adapter, cursor c
 	for i := range s.attempts {
 		s.add(&s.attempts[i], statuses[i], cursor)
 	}
+	s.fresh = len(statuses) > 0 && statuses[len(statuses)-1].State == chainadapters.Pooled
 	return s, nil
 }
 
@@ -91,7 +94,7 @@ func (s *sighting) add(a *custodydb.Sent, status chainadapters.TxStatus, cursor 
 		s.mined = a
 	}
 	if there && a.Mined && status.Block == a.Block && status.Success == a.Success {
-		s.facts.Agreed, s.facts.Success, s.facts.Pays = true, a.Success, true
+		s.facts.Agreed, s.facts.Success, s.facts.Pays = true, a.Success, !a.Cancels
 		s.facts.Depth = custody.Confirmations(a.Block.Height, cursor.Height)
 	}
 }
@@ -115,7 +118,9 @@ func (d *Desk) mined(ctx context.Context, r *custodydb.IntentRow, s sighting) er
 	case s.facts.Depth < s.facts.FinalDepth:
 		return d.note(ctx, r, "")
 	case !s.facts.Success:
-		return d.revert(ctx, r, s)
+		return d.undo(ctx, r, s, custody.EventRevert, "the transaction failed on chain")
+	case !s.facts.Pays:
+		return d.undo(ctx, r, s, custody.EventCancelMined, d.whyCancelled(ctx, r))
 	}
 	return d.move(ctx, r, custody.EventFinalise, s.facts, "")
 }
@@ -128,29 +133,51 @@ func (d *Desk) unmined(ctx context.Context, adapter chainadapters.Adapter, r *cu
 			return err
 		}
 	case custody.WithdrawalSigned, custody.WithdrawalReplaced:
-		if !s.pooled {
+		if !s.fresh {
 			return nil // Send's turn
 		}
-	}
-	if !s.pooled {
-		return d.sendNewest(ctx, adapter, r, s.attempts)
 	}
 	if err := d.keyUsable(ctx, r); err != nil {
 		return err
 	}
-	return d.pooled(ctx, r, s)
+	if s.fresh && r.State != custody.WithdrawalStuck && r.State != custody.WithdrawalBroadcast {
+		return d.move(ctx, r, custody.EventSent, s.facts, "")
+	}
+	if !s.fresh {
+		if err := d.sendAgain(ctx, adapter, r, s.attempts); err != nil {
+			return err
+		}
+	}
+	return d.waiting(ctx, adapter, r, s)
 }
 
-// pooled handles an intent that waits in the node's pool.
-func (d *Desk) pooled(ctx context.Context, r *custodydb.IntentRow, s sighting) error {
+// sendAgain offers the node what it does not have. What is stuck stays stuck.
+func (d *Desk) sendAgain(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, attempts []custodydb.Sent) error {
+	if r.State != custody.WithdrawalStuck {
+		return d.sendAny(ctx, adapter, r, attempts)
+	}
+	_, err := d.offer(ctx, adapter, r, attempts)
+	return err
+}
+
+// waiting handles an intent none of whose transactions is in a block, after the
+// node was offered them.
+func (d *Desk) waiting(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, s sighting) error {
+	newest := s.attempts[len(s.attempts)-1]
 	switch r.State { //nolint:exhaustive // the others have just been found again
 	case custody.WithdrawalStuck:
-		return nil
-	case custody.WithdrawalBroadcast:
-		if d.cfg.Clock().Sub(r.Updated) > d.cfg.StuckAfter {
-			return d.move(ctx, r, custody.EventStall, s.facts, "waits in the node's pool for more than "+d.cfg.StuckAfter.String())
+		return d.replace(ctx, adapter, r, newest)
+	case custody.WithdrawalBroadcast, custody.WithdrawalUnknown:
+		why, err := d.stalled(ctx, adapter, r, newest)
+		if err != nil {
+			return err
 		}
-		return d.note(ctx, r, "")
+		if why != "" {
+			return d.move(ctx, r, custody.EventStall, s.facts, why)
+		}
+		if r.State == custody.WithdrawalBroadcast {
+			return d.note(ctx, r, "")
+		}
 	}
-	return d.move(ctx, r, custody.EventSent, s.facts, "")
+	return nil
 }

@@ -2,7 +2,9 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
@@ -28,34 +30,53 @@ func (d *Desk) Send(ctx context.Context, id string) (custody.Progress, error) {
 		if err != nil {
 			return fmt.Errorf("read transactions: %w", err)
 		}
-		return d.sendNewest(ctx, adapter, r, attempts)
+		if err := d.keyUsable(ctx, r); err != nil {
+			return err
+		}
+		return d.sendAny(ctx, adapter, r, attempts)
 	})
 }
 
-// sendNewest sends the bytes of the newest attempt, for the first time or again.
-func (d *Desk) sendNewest(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, attempts []custodydb.Sent) error {
-	if len(attempts) == 0 {
-		return fmt.Errorf("signed transaction of %s: %w", r.ID, custody.ErrNotFound)
-	}
-	if err := d.keyUsable(ctx, r); err != nil {
+// sendAny offers the node what was signed for an intent, for the first time or
+// again, and notes what came of it.
+func (d *Desk) sendAny(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, attempts []custodydb.Sent) error {
+	taken, err := d.offer(ctx, adapter, r, attempts)
+	if err != nil {
 		return err
 	}
-	newest := attempts[len(attempts)-1]
-	crash.At(crash.SendBeforeMark)
-	if err := d.cfg.Store.MarkSent(ctx, r.Chain, newest.TxID); err != nil {
-		return fmt.Errorf("mark sent: %w", err)
-	}
-	crash.At(crash.BroadcastBefore)
-	lost := adapter.Broadcast(ctx, newest.Raw)
-	crash.At(crash.BroadcastAfter)
 	defer crash.At(crash.SentAfter)
-	if lost != nil {
-		// The node's words name the house's nodes: the customer reads the reason alone.
-		d.cfg.Log.WarnContext(ctx, "outcome of sending is unknown", "intent", r.ID, "txid", newest.TxID, "cause", lost)
-		// The caller's end may be the cause, and must not keep us from noting it.
+	// The caller's end may be the cause, and must not keep us from noting it.
+	if !taken {
 		return d.move(context.WithoutCancel(ctx), r, custody.EventLost, sentFacts(), "outcome of sending is not known yet")
 	}
 	return d.move(context.WithoutCancel(ctx), r, custody.EventSent, sentFacts(), "")
+}
+
+// offer hands the node the bytes of the newest attempt or, where it does not take
+// them, of one before: any of them that waits is better than none. It reports
+// whether the node has one.
+func (d *Desk) offer(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, attempts []custodydb.Sent) (bool, error) {
+	if len(attempts) == 0 {
+		return false, fmt.Errorf("signed transaction of %s: %w", r.ID, custody.ErrNotFound)
+	}
+	for _, a := range slices.Backward(attempts) {
+		crash.At(crash.SendBeforeMark)
+		if err := d.cfg.Store.MarkSent(ctx, r.Chain, a.TxID); err != nil {
+			return false, fmt.Errorf("mark sent: %w", err)
+		}
+		crash.At(crash.BroadcastBefore)
+		lost := adapter.Broadcast(ctx, a.Raw)
+		crash.At(crash.BroadcastAfter)
+		if lost == nil {
+			return true, nil
+		}
+		// The node's words name the house's nodes: the customer reads the reason alone.
+		d.cfg.Log.WarnContext(ctx, "outcome of sending is unknown", "intent", r.ID, "txid", a.TxID, "cause", lost)
+		if !errors.Is(lost, chainadapters.ErrRefused) {
+			break // the node is not there for the others either
+		}
+	}
+	return false, nil
 }
 
 // keyUsable returns custody.ErrKeyHalted where a person must look first.

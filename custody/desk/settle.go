@@ -35,6 +35,7 @@ func (d *Desk) settle(ctx context.Context, r *custodydb.IntentRow) error {
 	if paid == nil {
 		return d.move(ctx, r, custody.EventReorg, facts, "its block left the chain")
 	}
+	facts.Pays = !paid.Cancels
 	err = d.cfg.Store.Settle(ctx, r, custodydb.Mined{TxID: paid.TxID, Fee: paid.Fee}, facts)
 	switch {
 	case errors.Is(err, custody.ErrIllegal):
@@ -62,12 +63,12 @@ func (d *Desk) paid(ctx context.Context, r *custodydb.IntentRow) (*custodydb.Sen
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
-// revert ends an intent whose transaction was mined and failed for good.
-func (d *Desk) revert(ctx context.Context, r *custodydb.IntentRow, s sighting) error {
+// undo ends an intent whose payment was mined and failed for good, or in whose
+// place a cancellation was mined.
+func (d *Desk) undo(ctx context.Context, r *custodydb.IntentRow, s sighting, event custody.WithdrawalEvent, reason string) error {
 	mined := custodydb.Mined{TxID: s.mined.TxID, Fee: s.mined.Fee}
-	err := d.cfg.Store.Revert(ctx, r, mined, custody.EventRevert, s.facts, "the transaction failed on chain")
-	if err != nil {
-		return fmt.Errorf("book failure: %w", err)
+	if err := d.cfg.Store.Revert(ctx, r, mined, event, s.facts, reason); err != nil {
+		return fmt.Errorf("book %s: %w", event, err)
 	}
 	return nil
 }

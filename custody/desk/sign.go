@@ -36,23 +36,27 @@ func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
 	if err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
+	if attempt, err = d.withdrawn(ctx, adapter, r, attempt); err != nil {
+		return err
+	}
+	return d.signPlan(ctx, adapter, r, attempt)
+}
+
+// signPlan has one attempt signed, verified and stored.
+func (d *Desk) signPlan(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, attempt custodydb.PlannedAttempt) error {
 	attempt.Plan = freshNonce(ctx, adapter, attempt.Plan)
 	unsigned, err := adapter.Build(attempt.Plan)
 	if err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
 	req := SignRequest{Intent: r.Intent, Attempt: attempt.Number, Plan: attempt.Plan, Unsigned: unsigned, MaxFee: attempt.MaxFee}
-	if r.Kind != custody.IntentWithdrawal {
-		to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)
-		if err != nil {
-			return fmt.Errorf("find key of destination: %w", err)
-		}
-		req.ToPath = &to.Path
+	if req.Intent, req.ToPath, err = d.meaning(ctx, r, attempt); err != nil {
+		return err
 	}
 	crash.At(crash.SignBeforeAsk)
 	signature, err := d.cfg.Signer.Sign(ctx, req)
 	if err != nil {
-		return fmt.Errorf("ask signer: %w", err)
+		return d.refused(ctx, r, attempt, err)
 	}
 	if err := verify(adapter, attempt.Plan, unsigned, signature); err != nil {
 		return err
@@ -62,12 +66,38 @@ func (d *Desk) sign(ctx context.Context, r *custodydb.IntentRow) error {
 	}
 	err = d.cfg.Store.PutSigned(ctx, r, custody.Attempt{
 		Intent: r.ID, Kind: r.Kind, Chain: r.Chain, Number: attempt.Number,
-		TxID: signature.TxID, Raw: signature.Raw, Plan: attempt.Plan, MaxFee: attempt.MaxFee,
+		TxID: signature.TxID, Raw: signature.Raw, Plan: attempt.Plan, MaxFee: attempt.MaxFee, Cancels: attempt.Cancels,
 	})
 	if err != nil {
 		return fmt.Errorf("store signed transaction: %w", err)
 	}
 	return nil
+}
+
+// meaning returns what the signer is told that an attempt is for, and our own key
+// behind its destination.
+func (d *Desk) meaning(ctx context.Context, r *custodydb.IntentRow, attempt custodydb.PlannedAttempt) (custody.Intent, *chainadapters.KeyPath, error) {
+	if attempt.Cancels {
+		return d.cancellation(r, attempt.Plan)
+	}
+	if r.Kind == custody.IntentWithdrawal {
+		return r.Intent, nil, nil
+	}
+	to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)
+	if err != nil {
+		return r.Intent, nil, fmt.Errorf("find key of destination: %w", err)
+	}
+	return r.Intent, &to.Path, nil
+}
+
+// refused keeps on record since when the signer is against an attempt.
+func (d *Desk) refused(ctx context.Context, r *custodydb.IntentRow, attempt custodydb.PlannedAttempt, why error) error {
+	if errors.Is(why, ErrRefused) {
+		if err := d.cfg.Store.MarkRefused(ctx, r.ID, attempt.Number); err != nil {
+			return errors.Join(why, err)
+		}
+	}
+	return fmt.Errorf("ask signer: %w", why)
 }
 
 // freshNonce is a planted bug; in a product build it returns the plan as it is.

@@ -126,6 +126,20 @@ func FeeAt(rate, size uint64) money.Units {
 	return fee
 }
 
+// RateOf is the rate that a fee comes to for a size, rounded up; ErrPolicy where
+// it is not a rate that anybody pays.
+func RateOf(fee money.Units, size uint64) (uint64, error) {
+	rate, err := fee.MulDiv(money.FromUint64(perKVB), money.FromUint64(size), money.Up)
+	if err != nil {
+		return 0, fmt.Errorf("%w: fee of %s for %d bytes: %w", ErrPolicy, fee, size, err)
+	}
+	n, fits := rate.Uint64()
+	if !fits {
+		return 0, fmt.Errorf("%w: fee of %s for %d bytes", ErrPolicy, fee, size)
+	}
+	return n, nil
+}
+
 // Package is a waiting parent and the child that is to pay for both.
 type Package struct {
 	ParentFee  money.Units

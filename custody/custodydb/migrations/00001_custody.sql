@@ -170,9 +170,21 @@ CREATE TABLE custody.attempt_plan (
   attempt    integer NOT NULL,
   plan       jsonb NOT NULL,
   max_fee    numeric(78,0) NOT NULL,
+  cancels    boolean NOT NULL DEFAULT false,       -- takes the place of the payment and moves nothing
   created_at timestamptz NOT NULL,
+  refused_at timestamptz,                          -- when the signer refused it first
   PRIMARY KEY (intent, attempt)
 );
+
+-- What an operator ordered, for good: to cancel an intent, to use a key again.
+CREATE TABLE custody.operator_order (
+  seq     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  act     text NOT NULL CHECK (act IN ('cancel', 'clear_key')),
+  subject text NOT NULL,                           -- intent, or chain and address
+  reason  text NOT NULL CHECK (reason <> ''),
+  at      timestamptz NOT NULL
+);
+CREATE INDEX operator_order_of ON custody.operator_order (subject, act);
 
 -- Every transaction of ours, stored before its first byte is sent. Never deleted.
 CREATE TABLE custody.chain_tx (
@@ -184,6 +196,7 @@ CREATE TABLE custody.chain_tx (
   plan         jsonb NOT NULL,
   raw          bytea NOT NULL,
   max_fee      numeric(78,0) NOT NULL,
+  cancels      boolean NOT NULL DEFAULT false,     -- a cancellation, not the payment
   created_at   timestamptz NOT NULL,
   sent_at      timestamptz,                        -- first send that was started
   block_height bigint,                             -- where mined on the canonical chain
@@ -307,6 +320,8 @@ END $$;
 CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON custody.event
   FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
 CREATE TRIGGER finding_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON custody.finding
+  FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
+CREATE TRIGGER operator_order_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON custody.operator_order
   FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
 CREATE TRIGGER chain_tx_kept BEFORE DELETE OR TRUNCATE ON custody.chain_tx
   FOR EACH STATEMENT EXECUTE FUNCTION custody.refuse_change();
