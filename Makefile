@@ -60,6 +60,18 @@ bench: servers build
 model: $(SPIN)
 	@SPIN="$(abspath $(SPIN))" models/check.sh --deep
 
+## chaos: kill everything by a seeded plan under load, then check all invariants (14 minutes)
+.PHONY: chaos
+chaos: servers
+	@mkdir -p bin/chaos
+	@$(GO) build $(SMALL) -tags chaos -o bin/chaos/ ./cmd/...
+	@exec bin/chaos/strongroom chaos $(ARGS)
+
+## chaos-planted: plant known bugs one by one and say in how many runs each is found
+.PHONY: chaos-planted
+chaos-planted: servers
+	$(GO) test -tags planted -count=1 -timeout 20m -run 'Planted' -v ./internal/planted
+
 ## gen: write generated code and contract artifacts again; fails where the committed ones were out of date
 .PHONY: gen
 gen: $(NPM)
@@ -84,7 +96,7 @@ clean:
 ## help: this list
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 # The product's binaries: go build knows itself what is out of date.
 .PHONY: build
