@@ -18,6 +18,9 @@ import (
 type chainsCommand struct {
 	List  listChainsCommand `cmd:"" help:"Show how far each chain is followed, and why one is halted."`
 	Clear clearChainCommand `cmd:"" help:"Let a chain go on that waits for a person."`
+
+	ClearKey clearKeyCommand     `cmd:"" help:"Let a sending key go on that a stranger's transaction halted."`
+	Cancel   cancelIntentCommand `cmd:"" help:"Take back a payment that is signed or waits for a block."`
 }
 
 // chainFlags say which platform is meant.
@@ -30,6 +33,11 @@ type chainFlags struct {
 
 // with opens custody's store for one piece of work.
 func (f chainFlags) with(e *env, work func(*custodydb.Store) error) (err error) {
+	return f.withNodes(e, func(store *custodydb.Store, _ map[chainadapters.ChainID]chainadapters.Adapter) error { return work(store) })
+}
+
+// withNodes is with for work that asks nodes too.
+func (f chainFlags) withNodes(e *env, work func(*custodydb.Store, map[chainadapters.ChainID]chainadapters.Adapter) error) (err error) {
 	pool, err := pg.Open(e.ctx, f.Database)
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func (f chainFlags) with(e *env, work func(*custodydb.Store) error) (err error) 
 	if err != nil {
 		return err
 	}
-	return work(store)
+	return work(store, adapters)
 }
 
 type listChainsCommand struct{ chainFlags }
@@ -89,6 +97,9 @@ func (c *listChainsCommand) Run(e *env) error {
 		}
 		if err := w.Flush(); err != nil {
 			return fmt.Errorf("print: %w", err)
+		}
+		if err := printHaltedKeys(e, store); err != nil {
+			return err
 		}
 		return printHeld(e, store)
 	})

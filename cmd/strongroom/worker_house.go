@@ -181,15 +181,26 @@ func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signatu
 		custody.IntentGasTopUp:   signerclient.GasTopUp,
 		// To the signer it is a collection whose coins are in the hot wallet already.
 		custody.IntentConsolidate: signerclient.Collect,
+		custody.IntentCancel:      signerclient.Cancel,
 	}
 	out, err := s.client.Sign(ctx, signerclient.Request{
 		Intent: r.Intent.ID, Kind: kinds[r.Intent.Kind], Chain: r.Intent.Chain, Asset: r.Intent.Asset,
 		Attempt: r.Attempt, Plan: r.Plan, Unsigned: r.Unsigned, ToPath: r.ToPath, MaxFee: r.MaxFee,
 	})
 	if err != nil {
-		return desk.Signature{}, err
+		return desk.Signature{}, refusal(err)
 	}
 	return desk.Signature{Raw: out.Raw, TxID: out.TxID}, nil
+}
+
+// refusal tells the desk which errors are the signer's judgement of the request. A
+// freeze is not: it says nothing about any request.
+func refusal(err error) error {
+	judged := errors.Is(err, signerclient.ErrRefused) || errors.Is(err, signerclient.ErrInvalid)
+	if judged && !errors.Is(err, signerclient.ErrFrozen) {
+		return fmt.Errorf("%w: %w", desk.ErrRefused, err)
+	}
+	return err
 }
 
 // publicKeys asks the signer, which may still be starting.
