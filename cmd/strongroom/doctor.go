@@ -99,7 +99,9 @@ func servers(e *env, root string) []finding {
 		{"postgres", postgres, []string{"--version"}},
 		{"temporal", devstack.TemporalBin, []string{"version"}},
 		{"anvil", devstack.AnvilBin, []string{"--version"}},
+		{"geth", devstack.GethBin, []string{"--version"}},
 		{"btcd", devstack.BtcdBin, []string{"--version"}},
+		{"litecoind", devstack.LitecoindBin, []string{"--version"}},
 		{"signer", signerBin, []string{"--help"}},
 	}
 	findings := make([]finding, 0, len(list))
@@ -114,7 +116,11 @@ func servers(e *env, root string) []finding {
 			findings = append(findings, f)
 			continue
 		}
-		out, err := exec.CommandContext(e.ctx, bin, s.args...).CombinedOutput() //nolint:gosec // our own table of servers
+		cmd := exec.CommandContext(e.ctx, bin, s.args...) //nolint:gosec // our own table of servers
+		if s.name == "litecoind" {
+			cmd.Env = append(os.Environ(), devstack.LitecoindEnv(bin)...)
+		}
+		out, err := cmd.CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		f.ok, f.detail = err == nil, lines[0]+"  "+bin
 		if s.name == "temporal" {

@@ -25,6 +25,7 @@ import (
 // What the tour moves, in wholes.
 const (
 	tourHouseBTC = "0.5"
+	tourHouseLTC = "5"
 	tourHouseETH = "5"
 )
 
@@ -40,7 +41,7 @@ func playTour(e *env, vars map[string]string) error {
 	}
 	t, err := newTour(e, vars, books)
 	if err == nil {
-		e.printf("tour: a customer deposits three assets and withdraws them again\n")
+		e.printf("tour: a customer deposits four assets and withdraws them again\n")
 		err = t.Run(e.ctx)
 	}
 	return errors.Join(err, books.close(e.ctx))
@@ -88,9 +89,12 @@ func openOutside(vars map[string]string) (*outside.World, error) {
 	cfg := outside.Config{Token: vars["STRONGROOM_TEST_TOKEN"]}
 	for _, c := range chains {
 		rpc := devstack.RPC{URL: c.URL, User: c.User, Password: c.Password}
-		if c.Driver == "bitcoin" {
+		switch c.Chain {
+		case "bitcoin-regtest":
 			cfg.Bitcoin = rpc
-		} else {
+		case "litecoin-regtest":
+			cfg.Litecoin = rpc
+		case "ethereum-dev":
 			cfg.Ethereum = rpc
 		}
 	}
@@ -152,7 +156,7 @@ func (b *tourBooks) legs(ctx context.Context) ([]tour.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "ETH": {"2", "0.75"}, "TUSD": {"1000", "250.25"}}
+	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "LTC": {"12.5", "4"}, "ETH": {"2", "0.75"}, "TUSD": {"1000", "250.25"}}
 	var legs []tour.Leg
 	for _, a := range list {
 		if amount, ok := amounts[a.Code]; ok {
@@ -169,7 +173,7 @@ func (b *tourBooks) house(ctx context.Context) ([]tour.Funding, error) {
 	if err != nil {
 		return nil, err
 	}
-	amounts := map[string]string{"BTC": tourHouseBTC, "ETH": tourHouseETH}
+	amounts := map[string]string{"BTC": tourHouseBTC, "LTC": tourHouseLTC, "ETH": tourHouseETH}
 	var out []tour.Funding
 	for _, a := range list {
 		if amounts[a.Code] == "" {
@@ -251,6 +255,7 @@ func (b *tourBooks) custodyBalance(ctx context.Context, a assets.Asset) (money.U
 type demoCommand struct {
 	stateFlag
 
+	EVM     string        `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
 	Reset   bool          `help:"Wipe the state folder first."`
 	Timeout time.Duration `help:"How long the tour may take." default:"10m"`
 }
@@ -274,7 +279,7 @@ func (c *demoCommand) Run(e *env) error {
 		}
 		return playAndCheck(&bounded, vars)
 	}
-	s, err := startStack(&bounded, c.stateFlag, c.Reset)
+	s, err := startStack(&bounded, c.stateFlag, c.EVM, c.Reset)
 	if err != nil {
 		return err
 	}

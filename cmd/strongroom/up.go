@@ -16,8 +16,9 @@ import (
 type upCommand struct {
 	stateFlag
 
-	Reset  bool `help:"Wipe the state folder first: databases, chains, keys, logs."`
-	NoTour bool `help:"Do not play the tour of deposits and withdrawals."`
+	Reset  bool   `help:"Wipe the state folder first: databases, chains, keys, logs."`
+	EVM    string `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
+	NoTour bool   `help:"Do not play the tour of deposits and withdrawals."`
 }
 
 // stateFlag names the state folder.
@@ -38,7 +39,7 @@ func (f stateFlag) layout() (stack.Layout, error) {
 
 // Run starts everything and stays until it is told to stop.
 func (c *upCommand) Run(e *env) error {
-	s, err := startStack(e, c.stateFlag, c.Reset)
+	s, err := startStack(e, c.stateFlag, c.EVM, c.Reset)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c *upCommand) Run(e *env) error {
 }
 
 // startStack starts the platform and says each step as it happens.
-func startStack(e *env, f stateFlag, reset bool) (*stack.Stack, error) {
+func startStack(e *env, f stateFlag, evm string, reset bool) (*stack.Stack, error) {
 	layout, err := f.layout()
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func startStack(e *env, f stateFlag, reset bool) (*stack.Stack, error) {
 	}
 	began := e.clock()
 	s, err := stack.Up(e.ctx, stack.Config{
-		Layout: layout, Root: root, Migrate: migrate, Children: children, Clock: e.clock,
+		Layout: layout, Root: root, EVM: evm, Migrate: migrate, Children: children, Clock: e.clock,
 		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
 		Step:       say.step, Note: say.note,
 	})

@@ -22,7 +22,7 @@ func layout() []rule {
 		// What only development, tests and measurements need.
 		{"internal/archtest", ""},
 		{"internal/testenv", "internal/devstack internal/id internal/pg"},
-		{"internal/devstack/...", "money chainadapters contracts internal/devstack/... internal/mtls"},
+		{"internal/devstack/...", "money chainadapters chainadapters/bitcoin/network contracts internal/devstack/... internal/mtls"},
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
 		{"internal/bench/...", "*"},
@@ -35,7 +35,7 @@ func layout() []rule {
 		{"identity/...", "money internal/pg internal/id identity/..."},
 		{"assets", "money chainadapters internal/pg"},
 		{"custody", "money chainadapters ledger"}, // rules and states: no SQL of its own
-		{"custody/custodytest", "money chainadapters/... ledger/... custody/... internal/pg internal/testenv"},
+		{"custody/custodytest/...", "money chainadapters/... ledger/... custody/... internal/pg internal/testenv"},
 		{"custody/...", "money chainadapters ledger/... custody/... internal/pg internal/id internal/crash internal/planted"},
 
 		{"compliance/...", "chainadapters custody compliance/..."},

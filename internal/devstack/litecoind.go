@@ -44,6 +44,11 @@ func LitecoindBin(root string) (string, error) {
 	return bin, nil
 }
 
+// LitecoindEnv is what the binary needs in its environment to find its libraries.
+func LitecoindEnv(bin string) []string {
+	return []string{"LD_LIBRARY_PATH=" + filepath.Join(filepath.Dir(bin), "lib")}
+}
+
 // StartLitecoind starts the node and waits until it answers.
 func StartLitecoind(ctx context.Context, cfg LitecoindConfig) (*Litecoind, error) {
 	spec, err := cfg.Spec()
@@ -79,7 +84,7 @@ func (c LitecoindConfig) Spec() (Spec, error) {
 	}
 	return Spec{
 		Name: "litecoind", Log: c.Log,
-		Env: []string{"LD_LIBRARY_PATH=" + filepath.Join(filepath.Dir(c.Bin), "lib")},
+		Env: LitecoindEnv(c.Bin),
 		Command: []string{
 			c.Bin, "-datadir=" + c.Dir, "-conf=" + conf, "-server", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
 			// It ends only when idle connections have: that is their patience, in seconds.

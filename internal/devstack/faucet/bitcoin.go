@@ -10,12 +10,11 @@ import (
 	"strings"
 	"sync"
 
-	btcaddress "github.com/btcsuite/btcd/address/v2"
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"strongroom/chainadapters/bitcoin/network"
 	"strongroom/internal/devstack"
 )
 
@@ -25,14 +24,24 @@ const (
 	inputVBytes    = 68
 	outputVBytes   = 43 // the largest standard output; the rest is margin
 	overheadVBytes = 11
-	dustSats       = 1_000
+	dustSats       = 6_000 // more than Litecoin's nodes ask for
 	coinbaseDepth  = 100
 	maxInputs      = 200
 	maxScan        = 1_000_000 // blocks in one look at the chain
 	maxPool        = 2_000     // transactions of the pool that are looked at
 )
 
-// site is where the faucet's coins are.
+// purse is the faucet's money on one chain of the Bitcoin family.
+type purse struct {
+	chain  string
+	rpc    devstack.RPC
+	params network.Params
+	key    *btcec.PrivateKey
+	site   site
+	wallet wallet
+}
+
+// site is where the coins are.
 type site struct {
 	address string
 	script  []byte
@@ -54,45 +63,62 @@ type coin struct {
 	coinbase bool
 }
 
-func newWallet() wallet {
-	return wallet{
-		hash: devstack.RegtestGenesis, coins: map[wire.OutPoint]coin{}, spent: map[wire.OutPoint]bool{},
-	}
+func newWallet(genesis string) wallet {
+	return wallet{hash: genesis, coins: map[wire.OutPoint]coin{}, spent: map[wire.OutPoint]bool{}}
 }
 
-func siteOf(key *btcec.PrivateKey) (site, error) {
-	program := btcaddress.Hash160(key.PubKey().SerializeCompressed())
-	address, err := btcaddress.NewAddressWitnessPubKeyHash(program, &chaincfg.RegressionNetParams)
+// newPurse derives the key of the purse, the same on every chain: the first BIP 84
+// key of the development phrase.
+func newPurse(chain, name string, rpc devstack.RPC) (*purse, error) {
+	params, known := network.ByName(name)
+	if !known {
+		return nil, fmt.Errorf("network %s is unknown", name)
+	}
+	key, err := derive(hardened+84, hardened+1, hardened, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	place, err := siteOf(params, key)
+	if err != nil {
+		return nil, err
+	}
+	return &purse{chain: chain, rpc: rpc, params: params, key: key, site: place, wallet: newWallet(params.Genesis)}, nil
+}
+
+func siteOf(params network.Params, key *btcec.PrivateKey) (site, error) {
+	public := key.PubKey().SerializeCompressed()
+	address, err := params.KeyAddress(public)
 	if err != nil {
 		return site{}, fmt.Errorf("make address: %w", err)
 	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		return site{}, fmt.Errorf("make script: %w", err)
-	}
-	return site{address: address.EncodeAddress(), script: script}, nil
+	return site{address: address, script: network.KeyScript(public)}, nil
 }
 
-// SendBTC pays satoshi to a regtest address.
+// SendBTC pays satoshi to an address on Bitcoin's regtest.
 func (f *Faucet) SendBTC(ctx context.Context, to string, sats int64) (Sent, error) {
+	return f.bitcoin.send(ctx, to, sats)
+}
+
+// SendLTC pays base units to an address on Litecoin's regtest.
+func (f *Faucet) SendLTC(ctx context.Context, to string, units int64) (Sent, error) {
+	return f.litecoin.send(ctx, to, units)
+}
+
+func (p *purse) send(ctx context.Context, to string, sats int64) (Sent, error) {
 	if sats < dustSats {
-		return Sent{}, fmt.Errorf("%d satoshi are dust; pay at least %d", sats, dustSats)
+		return Sent{}, fmt.Errorf("%d base units are dust; pay at least %d", sats, dustSats)
 	}
-	target, err := btcaddress.DecodeAddress(to, &chaincfg.RegressionNetParams)
-	if err != nil || !target.IsForNet(&chaincfg.RegressionNetParams) {
-		return Sent{}, fmt.Errorf("%q is not a regtest address: %w", to, errors.Join(err))
-	}
-	script, err := txscript.PayToAddrScript(target)
+	script, err := p.params.Script(to)
 	if err != nil {
-		return Sent{}, fmt.Errorf("make script: %w", err)
+		return Sent{}, fmt.Errorf("%q is no address of %s: %w", to, p.chain, err)
 	}
-	w := &f.wallet
+	w := &p.wallet
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := f.look(ctx); err != nil {
+	if err := p.look(ctx); err != nil {
 		return Sent{}, err
 	}
-	tx, err := f.pay(ctx, wire.NewTxOut(sats, script))
+	tx, err := p.pay(ctx, wire.NewTxOut(sats, script))
 	if err != nil {
 		return Sent{}, err
 	}
@@ -100,11 +126,11 @@ func (f *Faucet) SendBTC(ctx context.Context, to string, sats int64) (Sent, erro
 	if err := tx.Serialize(&raw); err != nil {
 		return Sent{}, fmt.Errorf("encode: %w", err)
 	}
-	sent := Sent{Chain: bitcoinChain, TxID: tx.TxHash().String(), raw: hex.EncodeToString(raw.Bytes())}
-	if err := f.cfg.Bitcoin.Call(ctx, nil, "sendrawtransaction", sent.raw); err != nil {
+	sent := Sent{Chain: p.chain, TxID: tx.TxHash().String(), raw: hex.EncodeToString(raw.Bytes())}
+	if err := p.rpc.Call(ctx, nil, "sendrawtransaction", sent.raw); err != nil {
 		return Sent{}, fmt.Errorf("send: %w", err)
 	}
-	w.note(tx, f.btcSite.script)
+	w.note(tx, p.site.script)
 	return sent, nil
 }
 
@@ -121,18 +147,18 @@ func (w *wallet) note(tx *wire.MsgTx, script []byte) {
 }
 
 // pay picks coins, oldest first, and signs.
-func (f *Faucet) pay(ctx context.Context, out *wire.TxOut) (*wire.MsgTx, error) {
+func (p *purse) pay(ctx context.Context, out *wire.TxOut) (*wire.MsgTx, error) {
 	tx := wire.NewMsgTx(2)
 	tx.AddTxOut(out)
 	sums := txscript.NewMultiPrevOutFetcher(nil)
 	var have, need int64
-	taken, err := f.taken(ctx)
+	taken, err := p.taken(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, point := range f.wallet.usable() {
-		c := f.wallet.coins[point]
-		there, err := f.unspent(ctx, point)
+	for _, point := range p.wallet.usable() {
+		c := p.wallet.coins[point]
+		there, err := p.unspent(ctx, point)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +166,7 @@ func (f *Faucet) pay(ctx context.Context, out *wire.TxOut) (*wire.MsgTx, error) 
 			continue
 		}
 		tx.AddTxIn(wire.NewTxIn(&point, nil, nil))
-		sums.AddPrevOut(point, wire.NewTxOut(c.sats, f.btcSite.script))
+		sums.AddPrevOut(point, wire.NewTxOut(c.sats, p.site.script))
 		have += c.sats
 		need = out.Value + satPerVByte*(overheadVBytes+inputVBytes*int64(len(tx.TxIn))+2*outputVBytes)
 		if have >= need || len(tx.TxIn) == maxInputs {
@@ -151,16 +177,16 @@ func (f *Faucet) pay(ctx context.Context, out *wire.TxOut) (*wire.MsgTx, error) 
 		return nil, fmt.Errorf("%w: %d of %d satoshi; mine more blocks", ErrDry, have, out.Value)
 	}
 	if rest := have - need; rest >= dustSats {
-		tx.AddTxOut(wire.NewTxOut(rest, f.btcSite.script))
+		tx.AddTxOut(wire.NewTxOut(rest, p.site.script))
 	}
-	return tx, f.sign(tx, sums)
+	return tx, p.sign(tx, sums)
 }
 
-func (f *Faucet) sign(tx *wire.MsgTx, sums *txscript.MultiPrevOutFetcher) error {
+func (p *purse) sign(tx *wire.MsgTx, sums *txscript.MultiPrevOutFetcher) error {
 	hashes := txscript.NewTxSigHashes(tx, sums)
 	for i, in := range tx.TxIn {
 		from := sums.FetchPrevOutput(in.PreviousOutPoint)
-		witness, err := txscript.WitnessSignature(tx, hashes, i, from.Value, from.PkScript, txscript.SigHashAll, f.btcKey, true)
+		witness, err := txscript.WitnessSignature(tx, hashes, i, from.Value, from.PkScript, txscript.SigHashAll, p.key, true)
 		if err != nil {
 			return fmt.Errorf("sign: %w", err)
 		}
@@ -189,15 +215,15 @@ func (w *wallet) usable() []wire.OutPoint {
 
 // taken lists the coins that the node's pool spends: another faucet may have
 // been here.
-func (f *Faucet) taken(ctx context.Context) (map[wire.OutPoint]bool, error) {
+func (p *purse) taken(ctx context.Context) (map[wire.OutPoint]bool, error) {
 	var pool []string
-	if err := f.cfg.Bitcoin.Call(ctx, &pool, "getrawmempool"); err != nil {
+	if err := p.rpc.Call(ctx, &pool, "getrawmempool"); err != nil {
 		return nil, fmt.Errorf("ask for the pool: %w", err)
 	}
 	taken := map[wire.OutPoint]bool{}
 	for _, txid := range pool[:min(len(pool), maxPool)] {
 		var text string
-		err := f.cfg.Bitcoin.Call(ctx, &text, "getrawtransaction", txid, 0)
+		err := p.rpc.Call(ctx, &text, "getrawtransaction", txid, 0)
 		if _, gone := errors.AsType[*devstack.RPCError](err); gone {
 			continue
 		}
@@ -217,31 +243,31 @@ func (f *Faucet) taken(ctx context.Context) (map[wire.OutPoint]bool, error) {
 
 // unspent asks the node whether it knows the coin: our own change is unknown
 // again where a killed node lost its pool.
-func (f *Faucet) unspent(ctx context.Context, point wire.OutPoint) (bool, error) {
+func (p *purse) unspent(ctx context.Context, point wire.OutPoint) (bool, error) {
 	var out *struct{}
-	if err := f.cfg.Bitcoin.Call(ctx, &out, "gettxout", point.Hash.String(), point.Index, true); err != nil {
+	if err := p.rpc.Call(ctx, &out, "gettxout", point.Hash.String(), point.Index, true); err != nil {
 		return false, fmt.Errorf("look at coin: %w", err)
 	}
 	return out != nil, nil
 }
 
 // look reads the blocks since the last look; after a reorganisation, all.
-func (f *Faucet) look(ctx context.Context) error {
-	w := &f.wallet
+func (p *purse) look(ctx context.Context) error {
+	w := &p.wallet
 	var at string
-	err := f.cfg.Bitcoin.Call(ctx, &at, "getblockhash", w.height)
+	err := p.rpc.Call(ctx, &at, "getblockhash", w.height)
 	var refusal *devstack.RPCError
 	if errors.As(err, &refusal) || (err == nil && at != w.hash) {
-		w.height, w.hash, w.coins, w.spent = 0, devstack.RegtestGenesis, map[wire.OutPoint]coin{}, map[wire.OutPoint]bool{}
+		w.height, w.hash, w.coins, w.spent = 0, p.params.Genesis, map[wire.OutPoint]coin{}, map[wire.OutPoint]bool{}
 	} else if err != nil {
 		return fmt.Errorf("ask for block %d: %w", w.height, err)
 	}
 	var top int64
-	if err := f.cfg.Bitcoin.Call(ctx, &top, "getblockcount"); err != nil {
+	if err := p.rpc.Call(ctx, &top, "getblockcount"); err != nil {
 		return fmt.Errorf("ask for the height: %w", err)
 	}
 	for n := 0; w.height < top && n < maxScan; n++ {
-		if err := f.read(ctx, w.height+1); err != nil {
+		if err := p.read(ctx, w.height+1); err != nil {
 			return err
 		}
 	}
@@ -249,13 +275,13 @@ func (f *Faucet) look(ctx context.Context) error {
 }
 
 // read takes one block into the wallet.
-func (f *Faucet) read(ctx context.Context, height int64) error {
-	w := &f.wallet
+func (p *purse) read(ctx context.Context, height int64) error {
+	w := &p.wallet
 	var hash, text string
-	if err := f.cfg.Bitcoin.Call(ctx, &hash, "getblockhash", height); err != nil {
+	if err := p.rpc.Call(ctx, &hash, "getblockhash", height); err != nil {
 		return fmt.Errorf("ask for block %d: %w", height, err)
 	}
-	if err := f.cfg.Bitcoin.Call(ctx, &text, "getblock", hash, 0); err != nil {
+	if err := p.rpc.Call(ctx, &text, "getblock", hash, 0); err != nil {
 		return fmt.Errorf("ask for block %s: %w", hash, err)
 	}
 	var block wire.MsgBlock
@@ -268,7 +294,7 @@ func (f *Faucet) read(ctx context.Context, height int64) error {
 			delete(w.spent, in.PreviousOutPoint)
 		}
 		for n, out := range tx.TxOut {
-			if bytes.Equal(out.PkScript, f.btcSite.script) {
+			if bytes.Equal(out.PkScript, p.site.script) {
 				point := wire.OutPoint{Hash: tx.TxHash(), Index: uint32(n)}
 				w.coins[point] = coin{sats: out.Value, height: height, coinbase: i == 0}
 			}
@@ -278,9 +304,9 @@ func (f *Faucet) read(ctx context.Context, height int64) error {
 	return nil
 }
 
-func (f *Faucet) bitcoinMined(ctx context.Context, s Sent) (bool, error) {
+func (p *purse) mined(ctx context.Context, s Sent) (bool, error) {
 	var tx struct{ Confirmations uint64 }
-	err := f.cfg.Bitcoin.Call(ctx, &tx, "getrawtransaction", s.TxID, 1)
+	err := p.rpc.Call(ctx, &tx, "getrawtransaction", s.TxID, 1)
 	if _, ok := errors.AsType[*devstack.RPCError](err); ok {
 		return false, nil // the node does not know it
 	}

@@ -22,6 +22,7 @@ import (
 // Config says which nodes the faucet pays through.
 type Config struct {
 	Bitcoin  devstack.RPC
+	Litecoin devstack.RPC
 	Ethereum devstack.RPC
 }
 
@@ -31,16 +32,15 @@ type Faucet struct {
 	cfg      Config
 	payer    *ecdsa.PrivateKey
 	deployer *ecdsa.PrivateKey
-	btcKey   *btcec.PrivateKey
-	btcSite  site
+	bitcoin  *purse
+	litecoin *purse
 
-	evm    sync.Mutex // one nonce at a time
-	wallet wallet
+	evm sync.Mutex // one nonce at a time
 }
 
 // Sent is a payment that was handed to a node.
 type Sent struct {
-	Chain string // "bitcoin-regtest" or "ethereum-dev"
+	Chain string // "bitcoin-regtest", "litecoin-regtest" or "ethereum-dev"
 	TxID  string
 
 	raw string
@@ -58,7 +58,11 @@ var (
 // is the first BIP 84 address of the same phrase.
 const (
 	bitcoinChain  = "bitcoin-regtest"
+	litecoinChain = "litecoin-regtest"
 	ethereumChain = "ethereum-dev"
+
+	bitcoinNetwork  = "regtest"
+	litecoinNetwork = "litecoin-regtest"
 
 	hardened      = hdkeychain.HardenedKeyStart
 	payerIndex    = 0
@@ -77,25 +81,29 @@ func New(cfg Config) (*Faucet, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := derive(hardened+84, hardened+1, hardened, 0, 0)
+	coins, err := newPurse(bitcoinChain, bitcoinNetwork, cfg.Bitcoin)
 	if err != nil {
 		return nil, err
 	}
-	place, err := siteOf(key)
+	lite, err := newPurse(litecoinChain, litecoinNetwork, cfg.Litecoin)
 	if err != nil {
 		return nil, err
 	}
-	return &Faucet{cfg: cfg, payer: payer, deployer: deployer, btcKey: key, btcSite: place, wallet: newWallet()}, nil
+	return &Faucet{cfg: cfg, payer: payer, deployer: deployer, bitcoin: coins, litecoin: lite}, nil
 }
 
 // MiningAddress is the faucet's Bitcoin address: development mines to it.
-func MiningAddress() (string, error) {
-	key, err := derive(hardened+84, hardened+1, hardened, 0, 0)
+func MiningAddress() (string, error) { return miningAddress(bitcoinChain, bitcoinNetwork) }
+
+// LitecoinMiningAddress is the same on Litecoin.
+func LitecoinMiningAddress() (string, error) { return miningAddress(litecoinChain, litecoinNetwork) }
+
+func miningAddress(chain, name string) (string, error) {
+	p, err := newPurse(chain, name, devstack.RPC{})
 	if err != nil {
 		return "", err
 	}
-	place, err := siteOf(key)
-	return place.address, err
+	return p.site.address, nil
 }
 
 // Await returns when the payment is in a block, handing it to the node again as
@@ -121,10 +129,20 @@ func (f *Faucet) Await(ctx context.Context, s Sent) error {
 }
 
 func (f *Faucet) mined(ctx context.Context, s Sent) (bool, error) {
-	if s.Chain == bitcoinChain {
-		return f.bitcoinMined(ctx, s)
+	if p := f.purse(s.Chain); p != nil {
+		return p.mined(ctx, s)
 	}
 	return f.ethereumMined(ctx, s)
+}
+
+// purse returns the purse on a chain of the Bitcoin family; nil for another chain.
+func (f *Faucet) purse(chain string) *purse {
+	for _, p := range []*purse{f.bitcoin, f.litecoin} {
+		if p.chain == chain {
+			return p
+		}
+	}
+	return nil
 }
 
 // resend hands the same bytes over again. That the node has them, or has mined
@@ -132,8 +150,8 @@ func (f *Faucet) mined(ctx context.Context, s Sent) (bool, error) {
 func (f *Faucet) resend(ctx context.Context, s Sent) error {
 	call := f.cfg.Ethereum.Call
 	method := "eth_sendRawTransaction"
-	if s.Chain == bitcoinChain {
-		call, method = f.cfg.Bitcoin.Call, "sendrawtransaction"
+	if p := f.purse(s.Chain); p != nil {
+		call, method = p.rpc.Call, "sendrawtransaction"
 	}
 	err := call(ctx, nil, method, s.raw)
 	if _, ok := errors.AsType[*devstack.RPCError](err); ok {

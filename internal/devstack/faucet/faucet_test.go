@@ -210,7 +210,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 
 func TestImmatureCoinsWait(t *testing.T) {
 	t.Parallel()
-	w := newWallet()
+	w := newWallet(devstack.RegtestGenesis)
 	old := wire.OutPoint{Index: 1}
 	w.height = 150
 	w.coins[old] = coin{sats: 1, height: 50, coinbase: true}

@@ -9,11 +9,15 @@ import (
 	"strongroom/internal/devstack"
 )
 
-// Bitcoin mines btcd and plays the peer that gives it back the blocks that it
-// lost: btcd flushes seldom, and a kill costs it all since.
+// Bitcoin mines a node of the Bitcoin family and plays the peer that gives it back
+// the blocks that it lost: nodes flush seldom, and a kill costs them all since.
 type Bitcoin struct {
-	RPC devstack.RPC
-	Log *BlockLog
+	RPC     devstack.RPC
+	Log     *BlockLog
+	Genesis string // hash of block 0
+	// Address is paid by the blocks of a node that wants to be told (Core's
+	// family); empty for one that knows (btcd).
+	Address string
 }
 
 var _ Chain = (*Bitcoin)(nil)
@@ -46,8 +50,8 @@ func (c *Bitcoin) Mine(ctx context.Context) (int, error) {
 		}
 	}
 	var hashes []string
-	if err := c.RPC.Call(ctx, &hashes, "generate", 1); err != nil {
-		return 0, fmt.Errorf("ask for a block: %w", err)
+	if err := c.generate(ctx, &hashes, 1); err != nil {
+		return 0, err
 	}
 	if len(hashes) != 1 {
 		return 0, fmt.Errorf("asked for one block, the node made %d", len(hashes))
@@ -59,6 +63,29 @@ func (c *Bitcoin) Mine(ctx context.Context) (int, error) {
 	return len(block.Tx) - 1, nil // without the coinbase
 }
 
+// Grow mines until the chain has a height.
+func (c *Bitcoin) Grow(ctx context.Context, height int) error {
+	var top int
+	if err := c.RPC.Call(ctx, &top, "getblockcount"); err != nil {
+		return fmt.Errorf("ask for height: %w", err)
+	}
+	if top >= height {
+		return nil
+	}
+	return c.generate(ctx, nil, height-top)
+}
+
+func (c *Bitcoin) generate(ctx context.Context, hashes any, n int) error {
+	method, params := "generate", []any{n}
+	if c.Address != "" {
+		method, params = "generatetoaddress", append(params, c.Address)
+	}
+	if err := c.RPC.Call(ctx, hashes, method, params...); err != nil {
+		return fmt.Errorf("ask for blocks: %w", err)
+	}
+	return nil
+}
+
 // Save appends the blocks of the node's chain that the log lacks, oldest first,
 // whoever mined them.
 func (c *Bitcoin) Save(ctx context.Context) error {
@@ -68,7 +95,7 @@ func (c *Bitcoin) Save(ctx context.Context) error {
 	}
 	var missing []string
 	for range maxWalk {
-		if hash == devstack.RegtestGenesis || c.Log.Has(hash) {
+		if hash == c.Genesis || c.Log.Has(hash) {
 			break
 		}
 		missing = append(missing, hash)

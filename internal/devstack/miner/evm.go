@@ -3,8 +3,6 @@ package miner
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"strongroom/internal/devstack"
 )
@@ -21,15 +19,7 @@ var _ Chain = (*EVM)(nil)
 // Pool counts the executable transactions; those behind a nonce gap cannot be
 // mined and do not count.
 func (c *EVM) Pool(ctx context.Context) (int, error) {
-	var status struct{ Pending string }
-	if err := c.Node.RPC().Call(ctx, &status, "txpool_status"); err != nil {
-		return 0, fmt.Errorf("ask for the pool: %w", err)
-	}
-	n, err := strconv.ParseInt(strings.TrimPrefix(status.Pending, "0x"), 16, 32)
-	if err != nil {
-		return 0, fmt.Errorf("read pool size: %w", err)
-	}
-	return int(n), nil
+	return evmPool(ctx, c.Node.RPC())
 }
 
 // Mine makes one block.
@@ -37,13 +27,13 @@ func (c *EVM) Mine(ctx context.Context) (int, error) {
 	if err := c.Node.RPC().Call(ctx, nil, "evm_mine"); err != nil {
 		return 0, fmt.Errorf("ask for a block: %w", err)
 	}
-	block, err := c.newest(ctx)
+	block, err := newest(ctx, c.Node.RPC())
 	return len(block.Transactions), err
 }
 
 // Save writes the node's state to its file where the chain has a new head.
 func (c *EVM) Save(ctx context.Context) error {
-	block, err := c.newest(ctx)
+	block, err := newest(ctx, c.Node.RPC())
 	if err != nil || block.Hash == c.saved {
 		return err
 	}
@@ -52,17 +42,4 @@ func (c *EVM) Save(ctx context.Context) error {
 	}
 	c.saved = block.Hash
 	return nil
-}
-
-type evmBlock struct {
-	Hash         string
-	Transactions []string
-}
-
-func (c *EVM) newest(ctx context.Context) (evmBlock, error) {
-	var block evmBlock
-	if err := c.Node.RPC().Call(ctx, &block, "eth_getBlockByNumber", "latest", false); err != nil {
-		return block, fmt.Errorf("ask for the newest block: %w", err)
-	}
-	return block, nil
 }

@@ -52,7 +52,7 @@ func TestBtcdGetsItsBlocksBack(t *testing.T) {
 	}
 	log, err := miner.OpenBlockLog(filepath.Join(t.TempDir(), "blocks.log"))
 	check(t, err)
-	chain := &miner.Bitcoin{RPC: cfg.RPC(), Log: log}
+	chain := &miner.Bitcoin{RPC: cfg.RPC(), Log: log, Genesis: devstack.RegtestGenesis}
 	node, err := devstack.StartBtcd(ctx, cfg)
 	check(t, err)
 	check(t, node.Mine(ctx, 130), chain.Save(ctx)) // not all by the miner: Save takes what is there
@@ -117,5 +117,38 @@ func TestAnvilComesBackWithWhatWasMined(t *testing.T) {
 	check(t, node.Call(ctx, &receipt, "eth_getTransactionReceipt", hash))
 	if receipt.BlockNumber != "0x1" || receipt.Status != "0x1" {
 		t.Fatalf("receipt after kill -9: %+v", receipt)
+	}
+}
+
+// TestGethComesBackWithWhatWasMined kills geth after a reorganisation: it gets the
+// branch back that was the newest.
+func TestGethComesBackWithWhatWasMined(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	log, err := miner.OpenBlockLog(filepath.Join(t.TempDir(), "blocks.log"))
+	check(t, err)
+	cfg := devstack.GethConfig{Bin: find(t, devstack.GethBin), Dir: t.TempDir(), Port: port(t), EnginePort: port(t)}
+	chain := &miner.Geth{Node: cfg, Log: log}
+	node, err := devstack.StartGeth(ctx, cfg)
+	check(t, err)
+	for range 4 {
+		_, err := chain.Mine(ctx)
+		check(t, err, chain.Save(ctx))
+	}
+	check(t, node.Reorg(ctx, 2), chain.Save(ctx))
+	var before, after struct{ Hash, Number string }
+	check(t, node.Call(ctx, &before, "eth_getBlockByNumber", "latest", false), node.Kill())
+	if before.Number != "0x5" {
+		t.Fatalf("head %+v", before)
+	}
+	node, err = devstack.StartGeth(ctx, cfg)
+	check(t, err)
+	t.Cleanup(func() { _ = node.Stop() })
+	check(t, chain.Restore(ctx), chain.Restore(ctx), node.Call(ctx, &after, "eth_getBlockByNumber", "latest", false))
+	if before != after {
+		t.Fatalf("head is %+v after the restart, was %+v", after, before)
+	}
+	if _, err := chain.Mine(ctx); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -11,13 +11,12 @@ import (
 	"math/big"
 	"strings"
 
-	"github.com/btcsuite/btcd/address/v2"
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 
+	"strongroom/chainadapters/bitcoin/network"
 	"strongroom/internal/devstack"
 	"strongroom/internal/devstack/faucet"
 	"strongroom/money"
@@ -26,6 +25,7 @@ import (
 // Config says which nodes are asked and what the token's contract is.
 type Config struct {
 	Bitcoin  devstack.RPC
+	Litecoin devstack.RPC
 	Ethereum devstack.RPC
 	Token    string // contract of TUSD
 }
@@ -36,19 +36,23 @@ type World struct {
 	faucet *faucet.Faucet
 }
 
+// maxCoinUnits is all that can exist on a chain of the Bitcoin family.
+const maxCoinUnits = 84e14
+
 // ErrAsset reports an asset that the outside world does not know.
 var ErrAsset = errors.New("outside: no such asset")
 
 // The assets of development.
 const (
 	btc  = "BTC"
+	ltc  = "LTC"
 	eth  = "ETH"
 	tusd = "TUSD"
 )
 
 // New returns the world behind these nodes.
 func New(cfg Config) (*World, error) {
-	f, err := faucet.New(faucet.Config{Bitcoin: cfg.Bitcoin, Ethereum: cfg.Ethereum})
+	f, err := faucet.New(faucet.Config{Bitcoin: cfg.Bitcoin, Litecoin: cfg.Litecoin, Ethereum: cfg.Ethereum})
 	if err != nil {
 		return nil, fmt.Errorf("open faucet: %w", err)
 	}
@@ -72,12 +76,16 @@ func (w *World) send(ctx context.Context, asset, to string, units money.Units) (
 	var sent faucet.Sent
 	var err error
 	switch asset {
-	case btc:
-		sats, ok := units.Uint64()
-		if !ok || sats > 21e14 {
+	case btc, ltc:
+		pay := w.faucet.SendBTC
+		if asset == ltc {
+			pay = w.faucet.SendLTC
+		}
+		n, ok := units.Uint64()
+		if !ok || n > maxCoinUnits {
 			return sent, fmt.Errorf("pay %s: %w", asset, money.ErrRange)
 		}
-		sent, err = w.faucet.SendBTC(ctx, to, int64(sats))
+		sent, err = pay(ctx, to, int64(n))
 	case eth:
 		sent, err = w.faucet.SendETH(ctx, to, units)
 	case tusd:
@@ -95,13 +103,15 @@ func (w *World) send(ctx context.Context, asset, to string, units money.Units) (
 func (w *World) Address(asset, label string) (string, error) {
 	seed := sha256.Sum256([]byte("strongroom outside world\n" + asset + "\n" + label))
 	switch asset {
-	case btc:
+	case btc, ltc:
+		name := map[string]string{btc: "regtest", ltc: "litecoin-regtest"}[asset]
+		params, _ := network.ByName(name)
 		key, _ := btcec.PrivKeyFromBytes(seed[:])
-		a, err := address.NewAddressWitnessPubKeyHash(address.Hash160(key.PubKey().SerializeCompressed()), &chaincfg.RegressionNetParams)
+		a, err := params.KeyAddress(key.PubKey().SerializeCompressed())
 		if err != nil {
 			return "", fmt.Errorf("make address: %w", err)
 		}
-		return a.EncodeAddress(), nil
+		return a, nil
 	case eth, tusd:
 		key, err := crypto.ToECDSA(seed[:])
 		if err != nil {
@@ -117,6 +127,8 @@ func (w *World) Balance(ctx context.Context, asset, at string) (money.Units, err
 	switch asset {
 	case btc:
 		return w.received(ctx, at)
+	case ltc:
+		return w.unspent(ctx, at)
 	case eth:
 		return w.quantity(ctx, "eth_getBalance", at, "latest")
 	case tusd:
@@ -188,6 +200,28 @@ func (w *World) received(ctx context.Context, at string) (money.Units, error) {
 		}
 	}
 	return total, nil
+}
+
+// unspent sums what a Litecoin address has in blocks: its node has no index of
+// addresses and looks through all unspent outputs.
+func (w *World) unspent(ctx context.Context, at string) (money.Units, error) {
+	var found struct {
+		Success bool
+		Total   jsonSats `json:"total_amount"`
+	}
+	err := w.cfg.Litecoin.Call(ctx, &found, "scantxoutset", "start", []string{"addr(" + at + ")"})
+	if err != nil || !found.Success {
+		return money.Units{}, fmt.Errorf("read balance: %w", errors.Join(err, errScan(found.Success)))
+	}
+	return found.Total.Units, nil
+}
+
+// errScan says that a scan was cut short.
+func errScan(whole bool) error {
+	if whole {
+		return nil
+	}
+	return errors.New("the node did not finish its scan")
 }
 
 // noTransactions is btcd's code for an address that it has never seen.

@@ -32,15 +32,24 @@ const (
 )
 
 // chains describes how adapters reach the nodes and which networks they insist on.
-func chains(s Settings, btcdPassword string) []chainadapters.Config {
+func chains(s Settings, login secrets) []chainadapters.Config {
+	ethereum := s.Ports[portAnvil]
+	if s.EVM == EVMGeth {
+		ethereum = s.Ports[portGeth]
+	}
 	return []chainadapters.Config{
 		{
 			Chain: "bitcoin-regtest", Driver: "bitcoin", URL: "http://" + devstack.Loopback(s.Ports[portBtcd]),
-			User: btcdUser, Password: btcdPassword, Timeout: nodeTimeout,
+			User: nodeUser, Password: login.btcd, Timeout: nodeTimeout,
 			Expect: chainadapters.Identity{Network: "regtest", Genesis: devstack.RegtestGenesis},
 		},
 		{
-			Chain: "ethereum-dev", Driver: "evm", URL: "http://" + devstack.Loopback(s.Ports[portAnvil]),
+			Chain: "litecoin-regtest", Driver: "bitcoin", URL: "http://" + devstack.Loopback(s.Ports[portLitecoin]),
+			User: nodeUser, Password: login.litecoin, Timeout: nodeTimeout,
+			Expect: chainadapters.Identity{Network: "litecoin-regtest", Genesis: devstack.LitecoinGenesis},
+		},
+		{
+			Chain: "ethereum-dev", Driver: "evm", URL: "http://" + devstack.Loopback(ethereum),
 			Timeout: nodeTimeout,
 			Expect:  chainadapters.Identity{Network: strconv.Itoa(devstack.AnvilChainID), Genesis: s.Genesis},
 		},
@@ -48,8 +57,8 @@ func chains(s Settings, btcdPassword string) []chainadapters.Config {
 }
 
 // writeFiles writes the chain, asset and signer policy files.
-func (l Layout) writeFiles(s Settings, btcdPassword, token string) error {
-	list, err := json.MarshalIndent(chains(s, btcdPassword), "", "  ") //nolint:gosec,musttag // readable by us only; read back into the same type
+func (l Layout) writeFiles(s Settings, login secrets, token string) error {
+	list, err := json.MarshalIndent(chains(s, login), "", "  ") //nolint:gosec,musttag // readable by us only; read back into the same type
 	if err != nil {
 		return fmt.Errorf("encode chains: %w", err)
 	}

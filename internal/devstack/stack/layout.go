@@ -23,6 +23,7 @@ type Layout struct{ Dir string }
 const (
 	postgresSecret   = "postgres-password"
 	btcdSecret       = "btcd-rpc-password"
+	litecoinSecret   = "litecoind-rpc-password"
 	payloadSecret    = "payload-key"
 	passphraseSecret = "signer-passphrase"
 )
@@ -55,7 +56,7 @@ func (l Layout) create() error {
 	if err := os.MkdirAll(l.Dir, 0o711); err != nil { //nolint:gosec // passable, not readable
 		return fmt.Errorf("create state folder: %w", err)
 	}
-	for _, name := range []string{"logs", "run", "secrets", "anvil", "btcd", "signer", "sanctions"} {
+	for _, name := range []string{"logs", "run", "secrets", "anvil", "geth", "btcd", "litecoind", "signer", "sanctions"} {
 		if err := os.MkdirAll(l.path(name), 0o700); err != nil {
 			return fmt.Errorf("create folder: %w", err)
 		}

@@ -162,17 +162,17 @@ func TestDevelopmentFilesAreValid(t *testing.T) {
 	t.Parallel()
 	l := newLayout(t)
 	token := "0x700b6A60ce7EaaEA56F065753d8dcB9653dbAD35"
-	check(t, l.writeFiles(Settings{Ports: PreferredPorts(), Genesis: "0xabc"}, "secret", token))
+	check(t, l.writeFiles(Settings{Ports: PreferredPorts(), Genesis: "0xabc"}, secrets{btcd: "one", litecoin: "two"}, token))
 	list, err := assets.ReadFile(l.path("assets.json"))
 	check(t, err)
-	if len(list) != 3 || list[2].Contract != token {
+	if len(list) != 4 || list[3].Contract != token {
 		t.Fatalf("assets %+v", list)
 	}
 	raw, err := os.ReadFile(l.path("signer-policy.json"))
 	check(t, err)
 	policy, err := signer.ParsePolicy(raw)
 	check(t, err)
-	if len(policy.Chains) != 2 || policy.Assets[2].Contract != token {
+	if len(policy.Chains) != 3 || policy.Assets[3].Contract != token {
 		t.Fatalf("policy %+v", policy)
 	}
 }
@@ -198,5 +198,25 @@ func TestResetRefusesARunningStackAndWipesAStoppedOne(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(l.Dir); err != nil || len(entries) != 1 {
 		t.Fatalf("left: %v, %v", entries, err)
+	}
+}
+
+// TestAChainStaysWithTheNodeThatMadeIt: another node would not know its blocks.
+func TestAChainStaysWithTheNodeThatMadeIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ asked, made, genesis, want string }{
+		{"", "", "", EVMAnvil},
+		{EVMGeth, "", "", EVMGeth},
+		{"", EVMGeth, "0xabc", EVMGeth},
+		{"", "", "0xabc", EVMAnvil}, // made before there was a choice
+		{EVMGeth, "", "0xabc", ""},
+		{EVMAnvil, EVMGeth, "0xabc", ""},
+		{"parity", "", "", ""},
+	} {
+		s := Stack{cfg: Config{EVM: c.asked}, settings: Settings{EVM: c.made, Genesis: c.genesis}}
+		err := s.chooseEVM()
+		if (err == nil) != (c.want != "") || (err == nil && s.settings.EVM != c.want) {
+			t.Errorf("%+v: chose %q, %v", c, s.settings.EVM, err)
+		}
 	}
 }

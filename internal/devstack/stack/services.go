@@ -106,85 +106,9 @@ func (s *Stack) temporal(ctx context.Context) (string, error) {
 	})
 }
 
-// ethereum starts anvil, pins its genesis and begins to mine.
-func (s *Stack) ethereum(ctx context.Context) (string, error) {
-	bin, err := devstack.AnvilBin(s.cfg.Root)
-	if err != nil {
-		return "", err
-	}
-	s.anvil = devstack.AnvilConfig{Bin: bin, Port: s.settings.Ports[portAnvil], StateFile: s.cfg.Layout.path("anvil", "state.json")}
-	endpoint := s.anvil.RPC().URL
-	err = s.run(ctx, devstack.Service{
-		Name: "anvil", Endpoint: endpoint,
-		Spec: func(context.Context) (devstack.Spec, error) { return s.anvil.Spec(), nil },
-	})
-	if err != nil {
-		return "", err
-	}
-	var genesis struct{ Hash string }
-	if err := s.anvil.RPC().Call(ctx, &genesis, "eth_getBlockByNumber", "0x0", false); err != nil {
-		return "", fmt.Errorf("ask for genesis: %w", err)
-	}
-	if s.settings.Genesis != "" && s.settings.Genesis != genesis.Hash {
-		return "", fmt.Errorf("anvil is on another chain: genesis %s, this folder's is %s", genesis.Hash, s.settings.Genesis)
-	}
-	// The state is saved before the genesis is pinned: a kill between the two
-	// leaves a folder that still starts.
-	if err := s.anvil.SaveState(ctx); err != nil {
-		return "", fmt.Errorf("save first state: %w", err)
-	}
-	s.settings.Genesis = genesis.Hash
-	if err := s.cfg.Layout.writeSettings(s.settings); err != nil {
-		return "", err
-	}
-	return endpoint, s.mine(ctx, "ethereum-dev", &miner.EVM{Node: s.anvil})
-}
-
-// btcd starts the Bitcoin node, gives it its blocks back and begins to mine.
-func (s *Stack) btcd(ctx context.Context) (string, error) {
-	bin, err := devstack.BtcdBin(s.cfg.Root)
-	if err != nil {
-		return "", err
-	}
-	address, err := faucet.MiningAddress()
-	if err != nil {
-		return "", fmt.Errorf("derive mining address: %w", err)
-	}
-	log, err := miner.OpenBlockLog(s.cfg.Layout.path("btcd-blocks.log"))
-	if err != nil {
-		return "", fmt.Errorf("open block log: %w", err)
-	}
-	cfg := devstack.BtcdConfig{
-		Bin: bin, Dir: s.cfg.Layout.path("btcd"), Port: s.settings.Ports[portBtcd],
-		User: btcdUser, Password: s.secrets.btcd, MiningAddress: address,
-	}
-	s.bitcoin = &miner.Bitcoin{RPC: cfg.RPC(), Log: log}
-	endpoint := cfg.RPC().URL
-	err = s.run(ctx, devstack.Service{
-		Name: "btcd", Endpoint: endpoint, Restore: s.bitcoin.Restore,
-		Spec: func(context.Context) (devstack.Spec, error) { return cfg.Spec() },
-	})
-	if err != nil {
-		return "", err
-	}
-	var height int
-	if err := cfg.RPC().Call(ctx, &height, "getblockcount"); err != nil {
-		return "", fmt.Errorf("ask for height: %w", err)
-	}
-	if missing := firstBlocks - height; missing > 0 {
-		if err := cfg.RPC().Call(ctx, nil, "generate", missing); err != nil {
-			return "", fmt.Errorf("mine first blocks: %w", err)
-		}
-	}
-	if err := s.bitcoin.Save(ctx); err != nil {
-		return "", fmt.Errorf("save blocks: %w", err)
-	}
-	return endpoint, s.mine(ctx, "bitcoin-regtest", s.bitcoin)
-}
-
 // token deploys the test dollar and writes the files that name it.
 func (s *Stack) token(ctx context.Context) (string, error) {
-	f, err := faucet.New(faucet.Config{Bitcoin: s.bitcoin.RPC, Ethereum: s.anvil.RPC()})
+	f, err := faucet.New(faucet.Config{Bitcoin: s.bitcoin.RPC, Litecoin: s.litecoin.RPC, Ethereum: s.ethRPC})
 	if err != nil {
 		return "", fmt.Errorf("make faucet: %w", err)
 	}
@@ -195,7 +119,7 @@ func (s *Stack) token(ctx context.Context) (string, error) {
 	}
 	s.env["STRONGROOM_TEST_TOKEN"] = token
 	return token, errors.Join(
-		s.cfg.Layout.writeFiles(s.settings, s.secrets.btcd, token),
+		s.cfg.Layout.writeFiles(s.settings, s.secrets, token),
 		s.cfg.Layout.writeEnv(s.env),
 	)
 }

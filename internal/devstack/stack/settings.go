@@ -17,7 +17,10 @@ const (
 	portTemporalUI      = "temporal-ui"
 	portTemporalMetrics = "temporal-metrics"
 	portAnvil           = "anvil"
+	portGeth            = "geth"
+	portGethEngine      = "geth-engine"
 	portBtcd            = "btcd"
+	portLitecoin        = "litecoind"
 	portSigner          = "signer"
 	portSignerMetrics   = "signer-metrics"
 	portWorkerMetrics   = "worker-metrics"
@@ -29,7 +32,8 @@ const (
 func PreferredPorts() map[string]int {
 	return map[string]int{
 		portAPI: 18080, portTemporalUI: 18081, portPostgres: 15432, portTemporal: 17233,
-		portAnvil: 18545, portBtcd: 18443, portSigner: 17443,
+		portAnvil: 18545, portBtcd: 18443, portLitecoin: 19443, portSigner: 17443,
+		portGeth: 18546, portGethEngine: 18551,
 		portTemporalMetrics: 19090, portSignerMetrics: 19091, portWorkerMetrics: 19092,
 	}
 }
@@ -37,6 +41,8 @@ func PreferredPorts() map[string]int {
 // Settings is what a folder remembers between runs.
 type Settings struct {
 	Ports map[string]int `json:"ports"`
+	// EVM is the node that made the Ethereum chain: anvil or geth.
+	EVM string `json:"evm,omitempty"`
 	// Genesis is block 0 of the development Ethereum chain, as the first start
 	// found it. Everything that talks to the chain insists on it.
 	Genesis string `json:"genesis,omitempty"`

@@ -15,11 +15,17 @@ import (
 	"strongroom/internal/mtls"
 )
 
+// The nodes that can carry the Ethereum chain of development.
+const (
+	EVMAnvil = "anvil"
+	EVMGeth  = "geth"
+)
+
 // Namespace is the Temporal namespace of the platform.
 const Namespace = "strongroom"
 
 const (
-	btcdUser = "strongroom"
+	nodeUser = "strongroom"
 	database = "strongroom"
 	// firstBlocks gives the faucet its first mature coins.
 	firstBlocks = 120
@@ -39,6 +45,9 @@ type Child struct {
 type Config struct {
 	Layout Layout
 	Root   string // folder of the tools: the repository
+	// EVM is the node of the Ethereum chain, EVMAnvil or EVMGeth. Empty: the one
+	// that made the folder's chain, anvil for a new folder.
+	EVM string
 	// Migrate brings the platform's database up to date.
 	Migrate func(ctx context.Context, databaseURL string) error
 	// LoadAssets enters the assets of a file into the platform's registry.
@@ -72,14 +81,16 @@ type Stack struct {
 	faucet     *faucet.Faucet
 	env        map[string]string
 	secrets    secrets
-	anvil      devstack.AnvilConfig
+	ethRPC     devstack.RPC
 	bitcoin    *miner.Bitcoin
+	litecoin   *miner.Bitcoin
+	logs       []*miner.BlockLog
 
 	mines    sync.WaitGroup
 	endMines context.CancelFunc
 }
 
-type secrets struct{ postgres, btcd string }
+type secrets struct{ postgres, btcd, litecoin string }
 
 // ErrConfig reports a Config that lacks something.
 var ErrConfig = errors.New("stack is not configured")
@@ -134,7 +145,7 @@ func Reset(l Layout, note func(string)) error {
 	if err := l.endOrphans(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	note("reset: removing databases, workflow histories, both chains, keys, certificates and logs in " + l.Dir)
+	note("reset: removing databases, workflow histories, all chains, keys, certificates and logs in " + l.Dir)
 	return l.wipe()
 }
 
@@ -147,8 +158,9 @@ func (s *Stack) start(ctx context.Context) error {
 		{"state folder", s.prepare},
 		{"postgres", s.postgres},
 		{"migrations", s.migrate},
-		{"anvil", s.ethereum},
+		{"ethereum", s.ethereum},
 		{"btcd", s.btcd},
+		{"litecoind", s.litecoind},
 		{"test token", s.token},
 		{"assets", s.assets},
 		{"temporal", s.temporal},
@@ -190,6 +202,9 @@ func (s *Stack) prepare(context.Context) (string, error) {
 	if s.settings, err = l.ReadSettings(); err != nil {
 		return "", err
 	}
+	if err := s.chooseEVM(); err != nil {
+		return "", err
+	}
 	moved, err := l.claimPorts(&s.settings, s.claims)
 	if err != nil {
 		return "", err
@@ -198,7 +213,7 @@ func (s *Stack) prepare(context.Context) (string, error) {
 		s.cfg.Note(fmt.Sprintf("port %d is taken: %s moves to %d", m.From, m.Name, m.To))
 	}
 	for name, into := range map[string]*string{
-		postgresSecret: &s.secrets.postgres, btcdSecret: &s.secrets.btcd, payloadSecret: nil, passphraseSecret: nil,
+		postgresSecret: &s.secrets.postgres, btcdSecret: &s.secrets.btcd, litecoinSecret: &s.secrets.litecoin, payloadSecret: nil, passphraseSecret: nil,
 	} {
 		text, err := l.secret(name)
 		if err != nil {
@@ -219,8 +234,8 @@ func (s *Stack) Down() error {
 	s.endMines()
 	s.mines.Wait()
 	err := s.supervisor.Stop()
-	if s.bitcoin != nil {
-		err = errors.Join(err, s.bitcoin.Log.Close())
+	for _, log := range s.logs {
+		err = errors.Join(err, log.Close())
 	}
 	return errors.Join(err, s.claims.Release(), s.logFile.Close(), s.lock.Close())
 }

@@ -96,7 +96,10 @@ func TestUpKillAndUpAgain(t *testing.T) {
 	}
 	coin, err := s.Faucet().SendBTC(ctx, "bcrt1q6rhpng9evdsfnn833a4f4vej0asu6dk5srld6x", 70_000)
 	check(t, err)
-	check(t, s.Faucet().Await(ctx, coin), s.Down())
+	check(t, s.Faucet().Await(ctx, coin))
+	lite, err := s.Faucet().SendLTC(ctx, "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3", 70_000)
+	check(t, err)
+	check(t, s.Faucet().Await(ctx, lite), s.Down())
 
 	var second told
 	s = up(t, l, &second)
@@ -105,11 +108,11 @@ func TestUpKillAndUpAgain(t *testing.T) {
 			t.Errorf("%s moved from %d to %d", name, port, s.settings.Ports[name])
 		}
 	}
-	check(t, s.Faucet().Await(ctx, coin), s.Faucet().Await(ctx, sent))
+	check(t, s.Faucet().Await(ctx, coin), s.Faucet().Await(ctx, lite), s.Faucet().Await(ctx, sent))
 	check(t, execute(ctx, s.env["STRONGROOM_DATABASE_URL"], "DO $$ BEGIN ASSERT (SELECT n FROM page) = 7; END $$"))
 	status, err := l.Status()
 	check(t, err)
-	if !status.Running || len(status.Services) != 4 || status.Services[0].Name != "postgres" || !status.Services[3].Ready {
+	if !status.Running || len(status.Services) != 5 || status.Services[0].Name != "postgres" || !status.Services[4].Ready {
 		t.Fatalf("status %+v", status)
 	}
 	check(t, s.Down())
@@ -119,7 +122,7 @@ func TestUpKillAndUpAgain(t *testing.T) {
 // stopped checks that the last lines name every server in reverse order.
 func stopped(t *testing.T, lines []string) {
 	t.Helper()
-	want := []string{"temporal stopped", "btcd stopped", "anvil stopped", "postgres stopped"}
+	want := []string{"temporal stopped", "litecoind stopped", "btcd stopped", "anvil stopped", "postgres stopped"}
 	if got := lines[len(lines)-len(want):]; strings.Join(got, ",") != strings.Join(want, ",") {
 		t.Fatalf("stopped as %q", got)
 	}
