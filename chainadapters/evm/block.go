@@ -41,6 +41,7 @@ type rpcTransaction struct {
 	BlockHash   *common.Hash    `json:"blockHash"` // nil: in the pool
 	BlockNumber *hexutil.Uint64 `json:"blockNumber"`
 	Index       *hexutil.Uint64 `json:"transactionIndex"`
+	Input       hexutil.Bytes   `json:"input"`
 	Type        hexutil.Uint64  `json:"type"`
 	raw         json.RawMessage // as the node wrote it
 }

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ const (
 
 // Quote estimates the gas of this very call, with a margin, and a fee that
 // covers twice the base fee and the tip that the node suggests, within floor and
-// ceiling. ErrPlan where the call would revert, ErrFunds where the sender cannot
-// pay for it.
+// ceiling. ErrPlan where the call would revert or a token answers false, ErrFunds
+// where the sender cannot pay for it.
 func (a *Adapter) Quote(ctx context.Context, plan chainadapters.Plan) (chainadapters.Fee, error) {
 	c, err := planCall(plan)
 	if err != nil {
@@ -95,7 +96,28 @@ func (a *Adapter) estimate(ctx context.Context, c call) (uint64, error) {
 	if gas == nil || *gas == 0 {
 		return 0, fmt.Errorf("%w: no estimate of gas", chainadapters.ErrIncomplete)
 	}
-	return uint64(*gas), nil
+	return uint64(*gas), a.tryToken(ctx, c, args)
+}
+
+// tryToken makes sure that a token does not answer false: such a transfer would
+// succeed as a transaction and move nothing. Old tokens answer nothing at all,
+// and that is success.
+func (a *Adapter) tryToken(ctx context.Context, c call, args map[string]any) error {
+	if len(c.data) == 0 {
+		return nil
+	}
+	answer, err := ask[hexutil.Bytes](ctx, a.rpc, "eth_call", args, "latest")
+	switch {
+	case contractFault(err):
+		return fmt.Errorf("%w: %w", chainadapters.ErrPlan, err)
+	case err != nil:
+		return err
+	case answer == nil:
+		return fmt.Errorf("%w: null for a call", chainadapters.ErrIncomplete)
+	case len(*answer) > 0 && len(bytes.Trim(*answer, "\x00")) == 0:
+		return fmt.Errorf("%w: the token answers that the transfer fails", chainadapters.ErrPlan)
+	}
+	return nil
 }
 
 // estimateError tells a call that cannot work from a node that does not.
@@ -108,7 +130,7 @@ func estimateError(err error) error {
 	switch {
 	case strings.Contains(text, "insufficient funds"), strings.Contains(text, "gas required exceeds allowance"):
 		return fmt.Errorf("%w: %w", chainadapters.ErrFunds, err)
-	case said.Code == codeRevert, strings.Contains(text, "revert"):
+	case contractFault(err):
 		return fmt.Errorf("%w: %w", chainadapters.ErrPlan, err)
 	}
 	return err

@@ -159,7 +159,7 @@ func contractFault(err error) bool {
 		return true
 	}
 	text := strings.ToLower(said.Message)
-	for _, words := range []string{"revert", "out of gas", "outofgas", "opcode", "stack underflow", "stackunderflow", "invalid jump", "invalidjump"} {
+	for _, words := range []string{"revert", "out of gas", "outofgas", "oog", "opcode", "stack underflow", "stackunderflow", "invalid jump", "invalidjump"} {
 		if strings.Contains(text, words) {
 			return true
 		}

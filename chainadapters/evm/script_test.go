@@ -50,6 +50,7 @@ func newScript() *script {
 			"eth_getBlockReceipts":     receiptsOfTwo(),
 			"eth_getLogs":              []any{transferLog()},
 			"eth_estimateGas":          "0x5208",
+			"eth_call":                 "0x", // as an old token answers a transfer
 			"eth_maxPriorityFeePerGas": "0x3b9aca00",
 		},
 	}

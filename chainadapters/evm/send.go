@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -60,7 +61,8 @@ func alreadyKnown(said *NodeError) bool {
 
 // Statuses returns where the node sees each transaction. A mined transaction has
 // a receipt of the same block, and that block is the node's block of its height,
-// or the answer is ErrIncomplete. ErrTooMany above 1,000.
+// or the answer is ErrIncomplete. A token transfer without any event of its token
+// did not succeed. ErrTooMany above 1,000.
 func (a *Adapter) Statuses(ctx context.Context, txids []string) ([]chainadapters.TxStatus, error) {
 	if len(txids) > maxStatuses {
 		return nil, fmt.Errorf("read statuses: %w: %d", ErrTooMany, len(txids))
@@ -134,6 +136,20 @@ func (a *Adapter) minedStatus(ctx context.Context, txid string, tx *rpcTransacti
 	}
 	return chainadapters.TxStatus{
 		TxID: txid, State: chainadapters.Mined, Block: canonical.Ref,
-		Success: *receipt.Status == statusSuccess, Fee: fee,
+		Success: *receipt.Status == statusSuccess && transferred(tx, receipt), Fee: fee,
 	}, nil
+}
+
+// transferred is false for a token transfer of which the token tells no event from
+// its sender: a token may answer false, or nothing, and move nothing, in a
+// transaction that succeeds.
+func transferred(tx *rpcTransaction, receipt *rpcReceipt) bool {
+	_, amount, is := parseTransfer(tx.Input)
+	if !is || amount.IsZero() || tx.To == nil || tx.From == nil {
+		return true
+	}
+	topic, sender := common.HexToHash(transferTopic), common.BytesToHash(tx.From.Bytes())
+	return slices.ContainsFunc(receipt.Logs, func(l rpcLog) bool {
+		return l.Address == *tx.To && len(l.Topics) == transferTopics && l.Topics[0] == topic && l.Topics[1] == sender
+	})
 }

@@ -3,7 +3,9 @@ package nodes
 import (
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -40,6 +42,31 @@ func (p anvilPower) dropPool(tb testing.TB) {
 // send signs and sends a transaction of the stranger: to, value, data and gas of an
 // eth_sendTransaction, gas being estimated where it is absent.
 func (h *EVM) send(tb testing.TB, tx map[string]any) string {
+	tb.Helper()
+	// Geth counts the pool anew after each block, and for a moment tells a nonce
+	// that is taken already.
+	var err error
+	for range sendTries {
+		var txid string
+		if txid, err = h.trySend(tb, tx); err == nil {
+			return txid
+		}
+		if !strings.Contains(err.Error(), "underpriced") && !strings.Contains(err.Error(), "nonce too low") {
+			break
+		}
+		time.Sleep(sendPause) //nolint:forbidigo // a real node, outside our time
+	}
+	tb.Fatalf("send: %v", err)
+	return ""
+}
+
+// How often, and how long apart, a nonce is asked for again.
+const (
+	sendTries = 40
+	sendPause = 25 * time.Millisecond
+)
+
+func (h *EVM) trySend(tb testing.TB, tx map[string]any) (string, error) {
 	tb.Helper()
 	tx["from"] = h.stranger
 	var nonce, gas hexutil.Uint64
@@ -81,6 +108,7 @@ func (h *EVM) send(tb testing.TB, tx map[string]any) string {
 	if err != nil {
 		tb.Fatalf("encode: %v", err)
 	}
-	h.call(tb, nil, "eth_sendRawTransaction", hexutil.Bytes(raw))
-	return signed.Hash().Hex()
+	var hash common.Hash
+	err = h.rpc.CallContext(tb.Context(), &hash, "eth_sendRawTransaction", hexutil.Bytes(raw))
+	return signed.Hash().Hex(), err
 }
