@@ -24,6 +24,9 @@ func (w *Watcher) rewind(ctx context.Context, at custodydb.ChainStatus, head cha
 	if err != nil {
 		return at, err
 	}
+	if err := w.aboveFinal(ctx, shared); err != nil {
+		return at, err
+	}
 	w.cfg.Log.WarnContext(ctx, "chain reorganised", "chain", w.cfg.Chain, "from", at.Cursor.Height, "to", shared.Height)
 	if err := w.cfg.Store.Rewind(ctx, w.cfg.Chain, at.Cursor, shared); err != nil {
 		return at, err

@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
@@ -35,13 +37,20 @@ type Config struct {
 	Poll  time.Duration
 	Clock func() time.Time // nil for the system's clock
 	Log   *slog.Logger
+	// Metrics is where the chain's standing is told to machines; nil for nowhere.
+	Metrics prometheus.Registerer
 }
 
 // Watcher follows one chain.
 type Watcher struct {
 	cfg Config
 	// said is what was logged last, so that a lasting fault is one line.
-	said string
+	said   string
+	gauges gauges
+	// nodes is what was recorded last of several nodes; assumed tells that what an
+	// earlier process knew of them was taken over.
+	nodes   []chainadapters.NodeStatus
+	assumed bool
 }
 
 // New returns a Watcher.
@@ -62,7 +71,7 @@ func New(cfg Config) (*Watcher, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
 	}
-	return &Watcher{cfg: cfg}, nil
+	return &Watcher{cfg: cfg, gauges: newGauges(cfg.Metrics)}, nil
 }
 
 // maxReorg bounds how far back headers are compared, whatever policy says.
@@ -128,7 +137,13 @@ func (w *Watcher) hold(ctx context.Context) error {
 // may be used. more tells that it did not reach the head yet. What is wrong with
 // the node is recorded, not returned: err is a fault of the database.
 func (w *Watcher) Look(ctx context.Context) (more bool, err error) {
+	if err := w.assume(ctx); err != nil {
+		return false, err
+	}
 	more, err = w.look(ctx)
+	if lost := w.tellNodes(ctx); lost != nil && ctx.Err() == nil {
+		return false, lost
+	}
 	switch {
 	case err == nil, ctx.Err() != nil:
 		return more, err
@@ -161,6 +176,9 @@ func (w *Watcher) look(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if at, err = w.rewind(ctx, at, head); err != nil {
+		return false, err
+	}
+	if err := w.final(ctx, at, head); err != nil {
 		return false, err
 	}
 	if more, err = w.forward(ctx, at, head); err != nil {
@@ -269,8 +287,16 @@ func nodeFault(what string, err error) error { return fmt.Errorf("%w: %s: %w", e
 
 // say logs a change of the chain's standing once.
 func (w *Watcher) say(ctx context.Context, level slog.Level, message, reason string) {
+	halted := 0.0
+	if reason != "" {
+		halted = 1
+	}
+	w.gauges.halted.WithLabelValues(string(w.cfg.Chain)).Set(halted)
 	if key := message + reason; key != w.said {
 		w.said = key
+		if reason != "" {
+			w.gauges.alarms.WithLabelValues(string(w.cfg.Chain)).Inc()
+		}
 		w.cfg.Log.Log(ctx, level, message, "chain", w.cfg.Chain, "reason", reason)
 	}
 }
