@@ -32,6 +32,8 @@ func (d *Desk) stalled(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	switch {
 	case order != "" && !newest.Cancels:
 		return "an operator ordered to cancel it", nil
+	case r.Kind == custody.IntentConsolidate:
+		return "", nil // it was planned for a cheap hour: it waits for the next
 	case waits > d.cfg.StuckAfter:
 		return "waits in the node's pool for more than " + d.cfg.StuckAfter.String(), nil
 	case adapter.Family() == chainadapters.UTXO || waits < underwaterAfter:
