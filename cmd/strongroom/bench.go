@@ -12,6 +12,7 @@ import (
 	"strongroom/assets"
 	flowsbench "strongroom/internal/bench/flows"
 	ledgerbench "strongroom/internal/bench/ledger"
+	scanbench "strongroom/internal/bench/scan"
 	"strongroom/internal/devstack"
 	"strongroom/internal/devstack/stack"
 	"strongroom/money"
@@ -19,9 +20,10 @@ import (
 
 // benchCommand measures on servers of its own, in a folder that goes with it.
 type benchCommand struct {
-	Only        string        `help:"What to measure: ledger, flows or all." enum:"ledger,flows,all" default:"all"`
+	Only        string        `help:"What to measure: scan, ledger, flows or all." enum:"scan,ledger,flows,all" default:"all"`
 	Accounts    int           `help:"Ledger: accounts that the spread load draws from." default:"1000000"`
 	Duration    time.Duration `help:"Ledger: length of one measurement." default:"4s"`
+	Addresses   int           `help:"Scan: addresses that are watched on each chain." default:"1000000"`
 	Count       int           `help:"Flows: deposits, and then withdrawals." default:"200"`
 	Callers     int           `help:"Flows: how many are asked for at once." default:"32"`
 	Outstanding int           `help:"Flows: transactions of the hot key that may be on their way." default:"256"`
@@ -49,13 +51,17 @@ func (c *benchCommand) Run(e *env) (err error) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // what is inside guards itself
 		return fmt.Errorf("open folder: %w", err)
 	}
-	if c.Only != "flows" {
-		if err := c.ledger(e, dir); err != nil {
+	// Scanning comes first: it says how much memory this process had at most.
+	for _, part := range []struct {
+		name string
+		run  func(e *env, dir string) error
+	}{{"scan", c.scan}, {"ledger", c.ledger}, {"flows", c.flows}} {
+		if c.Only != "all" && c.Only != part.name {
+			continue
+		}
+		if err := part.run(e, filepath.Join(dir, part.name)); err != nil {
 			return err
 		}
-	}
-	if c.Only != "ledger" {
-		return c.flows(e, filepath.Join(dir, "stack"))
 	}
 	return nil
 }
@@ -69,30 +75,16 @@ func benchSettings() map[string]string {
 
 // ledger measures the book on a PostgreSQL that syncs to disk.
 func (c *benchCommand) ledger(e *env, dir string) (err error) {
-	root, err := toolRoot()
+	cfg, err := benchServer(dir)
 	if err != nil {
 		return err
 	}
-	bin, err := devstack.PostgresBinDir(root)
-	if err != nil {
-		return err
-	}
-	port, err := devstack.FreePort()
-	if err != nil {
-		return err
-	}
-	server, err := devstack.StartPostgres(e.ctx, devstack.PostgresConfig{
-		Dir: filepath.Join(dir, "ledger"), BinDir: bin, Port: port, Durable: true, MaxConnections: 300, Settings: benchSettings(),
-	})
+	server, err := startBenchServer(e, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	const database = "bench"
-	if err := server.CreateDatabase(e.ctx, database, ""); err != nil {
-		return err
-	}
-	report, err := ledgerbench.Run(e.ctx, server.URL(database), ledgerbench.Config{
+	report, err := ledgerbench.Run(e.ctx, server.URL(benchDatabase), ledgerbench.Config{
 		Clock: e.clock, Accounts: c.Accounts, Duration: c.Duration, Progress: func(line string) { e.printf("%s\n", line) },
 	})
 	if err != nil {
@@ -100,6 +92,68 @@ func (c *benchCommand) ledger(e *env, dir string) (err error) {
 	}
 	e.printf("\n%s\n", report)
 	return nil
+}
+
+// scan measures how fast blocks are taken in where many addresses are watched.
+func (c *benchCommand) scan(e *env, dir string) (err error) {
+	cfg, err := benchServer(dir)
+	if err != nil {
+		return err
+	}
+	server, err := startBenchServer(e, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	report, err := scanbench.Run(e.ctx, server.URL(benchDatabase), scanbench.Config{
+		Clock: e.clock, Addresses: c.Addresses, Progress: func(line string) { e.printf("%s\n", line) },
+		Restart: func(ctx context.Context) error {
+			if err := server.Stop(); err != nil {
+				return err
+			}
+			again, err := devstack.StartPostgres(ctx, cfg)
+			if err == nil {
+				server = again
+			}
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	e.printf("\n%s\n", report)
+	return nil
+}
+
+// benchDatabase is the only database of a server that is measured.
+const benchDatabase = "bench"
+
+// benchServer describes a server of its own in a folder.
+func benchServer(dir string) (devstack.PostgresConfig, error) {
+	root, err := toolRoot()
+	if err != nil {
+		return devstack.PostgresConfig{}, err
+	}
+	bin, err := devstack.PostgresBinDir(root)
+	if err != nil {
+		return devstack.PostgresConfig{}, err
+	}
+	port, err := devstack.FreePort()
+	return devstack.PostgresConfig{
+		Dir: dir, BinDir: bin, Port: port, Durable: true, MaxConnections: 300, Settings: benchSettings(),
+	}, err
+}
+
+// startBenchServer starts a server with an empty database.
+func startBenchServer(e *env, cfg devstack.PostgresConfig) (*devstack.Postgres, error) {
+	server, err := devstack.StartPostgres(e.ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := server.CreateDatabase(e.ctx, benchDatabase, ""); err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	return server, nil
 }
 
 // flows measures the whole platform on a stack of its own.
