@@ -50,7 +50,7 @@ lint: checkers
 	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 	$(BIN)/workflowcheck ./workflows/...
 
-## bench: measure the ledger and the way of deposits and withdrawals
+## bench: measure block scanning, the ledger, and the way of deposits and withdrawals
 .PHONY: bench
 bench: servers build
 	@exec bin/strongroom bench $(ARGS)
@@ -59,6 +59,11 @@ bench: servers build
 .PHONY: model
 model: $(SPIN)
 	@SPIN="$(abspath $(SPIN))" models/check.sh --deep
+
+## mutate: how many mutations of the code that decides about money its tests notice (long)
+.PHONY: mutate
+mutate: $(GREMLINS)
+	@tools/mutate.sh "$$PWD/$(BIN)/gremlins" $(ARGS)
 
 ## chaos: kill everything by a seeded plan under load, then check all invariants (14 minutes)
 .PHONY: chaos
