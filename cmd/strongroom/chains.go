@@ -16,6 +16,8 @@ import (
 
 // chainsCommand is the operator's view of the chains.
 type chainsCommand struct {
+	Readmit readmitNodeCommand `cmd:"" help:"Let a node that was ejected count again."`
+
 	List  listChainsCommand `cmd:"" help:"Show how far each chain is followed, and why one is halted."`
 	Clear clearChainCommand `cmd:"" help:"Let a chain go on that waits for a person."`
 
@@ -33,7 +35,9 @@ type chainFlags struct {
 
 // with opens custody's store for one piece of work.
 func (f chainFlags) with(e *env, work func(*custodydb.Store) error) (err error) {
-	return f.withNodes(e, func(store *custodydb.Store, _ map[chainadapters.ChainID]chainadapters.Adapter) error { return work(store) })
+	return f.withNodes(e, func(store *custodydb.Store, _ map[chainadapters.ChainID]chainadapters.Adapter) error {
+		return work(store)
+	})
 }
 
 // withNodes is with for work that asks nodes too.
@@ -77,14 +81,25 @@ func (f chainFlags) withNodes(e *env, work func(*custodydb.Store, map[chainadapt
 	return work(store, adapters)
 }
 
-type listChainsCommand struct{ chainFlags }
+type listChainsCommand struct {
+	chainFlags
 
-// Run prints one line per chain.
+	Output string `short:"o" help:"Form of the answer: text or json." enum:"text,json" default:"text"`
+}
+
+// Run prints one line per chain, and one per node where a chain has several.
 func (c *listChainsCommand) Run(e *env) error {
 	return c.with(e, func(store *custodydb.Store) error {
 		list, err := store.Chains(e.ctx)
 		if err != nil {
 			return err
+		}
+		report, err := reportOf(e, store, list)
+		if err != nil {
+			return err
+		}
+		if c.Output == "json" {
+			return printReport(e, report)
 		}
 		w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(w, "CHAIN\tSTATUS\tTAKEN IN\tNODE'S HEAD\tREASON")
@@ -97,6 +112,9 @@ func (c *listChainsCommand) Run(e *env) error {
 		}
 		if err := w.Flush(); err != nil {
 			return fmt.Errorf("print: %w", err)
+		}
+		if err := printNodes(e, report); err != nil {
+			return err
 		}
 		if err := printHaltedKeys(e, store); err != nil {
 			return err
