@@ -87,6 +87,7 @@ func (c *workerCommand) Run(e *env) (err error) {
 		return err
 	}
 	registry := obs.NewRegistry("worker")
+	house.metrics = registry
 	tasks, err := c.tasks(e, house, registry, tracing)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
@@ -32,6 +33,7 @@ type house struct {
 	store    *custodydb.Store
 	desk     *desk.Desk
 	intake   *intake.Intake
+	metrics  prometheus.Registerer // of the watchers
 }
 
 // open makes what has to be there before the first block: the house's accounts
@@ -74,7 +76,7 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 		w, err := watch.New(watch.Config{
 			Chain: chain.Chain, Adapter: h.adapters[chain.Chain], Store: h.store, Assets: h.assets,
 			StartHeight: c.StartHeight[string(chain.Chain)], MaxReorg: c.maxReorg(h.assets.AssetsOf(chain.Chain)), MaxHeadAge: c.MaxHeadAge,
-			Poll: c.Poll, Clock: e.clock, Log: e.log,
+			Poll: c.Poll, Clock: e.clock, Log: e.log, Metrics: h.metrics,
 		})
 		if err != nil {
 			return nil, err
