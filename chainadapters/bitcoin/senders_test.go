@@ -4,41 +4,36 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/btcsuite/btcd/btcec/v2"
-
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/chaintest"
+	"strongroom/chainadapters/chaintest/nodes"
 	"strongroom/money"
 )
 
 // TestSendersOfADeposit: a payment names the stranger who made it, whether the
 // node gives earlier transactions or not; mined coins come from nobody.
 func TestSendersOfADeposit(t *testing.T) {
-	h := newBtcd(t)
+	h := nodes.NewBtcd(t)
 	ctx := t.Context()
-	miner := h.addressOf(t, h.miner)
-	key, err := btcec.NewPrivateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	txid := h.Fund(t, h.addressOf(t, key), money.FromUint64(70_000))
+	miner := h.MinerAddress(t)
+	txid := h.Fund(t, h.NewWallet(t).Address, money.FromUint64(70_000))
 	h.Mine(t, 1)
-	head, err := h.adapter.Head(ctx)
+	head, err := h.UTXO().Head(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := chaintest.NewProxy(t, h.config().URL)
+	proxy := chaintest.NewProxy(t, h.Config().URL)
 	proxy.Answer("getrawtransaction", func(chaintest.Call, func(chaintest.Call) chaintest.Reply) chaintest.Reply {
 		return chaintest.Reply{Error: json.RawMessage(`{"code":-5,"message":"No such mempool transaction. Use -txindex"}`)}
 	})
-	pruned := h.config()
+	pruned := h.Config()
 	pruned.URL = proxy.URL()
-	for name, reader := range map[string]chainadapters.SenderReader{"indexed": h.adapter, "without an index": h.open(t, pruned)} {
+	for name, reader := range map[string]chainadapters.SenderReader{"indexed": h.UTXO(), "without an index": h.Open(t, pruned)} {
 		got, err := reader.Senders(ctx, txid, head.Ref)
 		if err != nil || len(got.Addresses) != 1 || got.Addresses[0] != miner || got.Unknown != 0 {
 			t.Errorf("%s: %+v, %v; want %s", name, got, err, miner)
 		}
-		block, err := h.adapter.Block(ctx, head.Ref, nil)
+		block, err := h.UTXO().Block(ctx, head.Ref, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

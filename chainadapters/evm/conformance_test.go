@@ -7,6 +7,5 @@ import (
 	"strongroom/chainadapters/chaintest/nodes"
 )
 
+// The table of all nodes is in package nodes.
 func TestConformanceOnAnvil(t *testing.T) { chaintest.Run(t, nodes.NewAnvil(t)) }
-
-func TestConformanceOnGeth(t *testing.T) { chaintest.Run(t, nodes.NewGeth(t)) }

@@ -1,4 +1,4 @@
-package bitcoin_test
+package nodes
 
 import (
 	"bytes"
@@ -14,7 +14,8 @@ import (
 	"strongroom/chainadapters/chaintest"
 )
 
-func (h *coinHarness) NewWallet(tb testing.TB) chaintest.Wallet {
+// NewWallet implements chaintest.Harness.
+func (h *Coin) NewWallet(tb testing.TB) chaintest.Wallet {
 	tb.Helper()
 	h.keys++
 	key, path := keyOf(h.keys), chainadapters.KeyPath{Account: chainadapters.HotAccount, Index: h.keys}
@@ -63,7 +64,7 @@ func signInput(tb testing.TB, tx *wire.MsgTx, i int, utxo *wire.TxOut, key *btce
 	tx.TxIn[i].Witness = witness
 }
 
-func (h *coinHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
+func (h *Coin) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
 	tb.Helper()
 	address, err := h.params.KeyAddress(key.PubKey().SerializeCompressed())
 	if err != nil {
@@ -72,7 +73,7 @@ func (h *coinHarness) addressOf(tb testing.TB, key *btcec.PrivateKey) string {
 	return address
 }
 
-func (h *coinHarness) scriptOf(tb testing.TB, address string) []byte {
+func (h *Coin) scriptOf(tb testing.TB, address string) []byte {
 	tb.Helper()
 	script, err := h.params.Script(address)
 	if err != nil {

@@ -1,4 +1,4 @@
-package bitcoin_test
+package nodes
 
 import (
 	"bytes"
@@ -32,13 +32,13 @@ type coinNode interface {
 	// Mine makes n blocks; the first takes the pool.
 	Mine(ctx context.Context, n int) error
 	// reorg replaces the newest depth blocks by depth+1 empty ones.
-	reorg(tb testing.TB, h *coinHarness, depth int)
+	reorg(tb testing.TB, h *Coin, depth int)
 	// restart empties the pool, which lives in memory only.
-	restart(tb testing.TB, h *coinHarness)
+	restart(tb testing.TB, h *Coin)
 }
 
-// coinHarness is a real node on regtest whose miner is the stranger who pays us.
-type coinHarness struct {
+// Coin is the bitcoin adapter on a real node on regtest whose miner is the stranger who pays us.
+type Coin struct {
 	chain   chainadapters.ChainID
 	rpc     devstack.RPC
 	node    coinNode
@@ -54,29 +54,31 @@ type minedCoin struct {
 	value    int64
 }
 
-// newHarness knows the network; start gives it a node that pays to an address.
-func newHarness(t *testing.T, chain chainadapters.ChainID, name string, start func(miner string) (devstack.RPC, coinNode)) *coinHarness {
-	t.Helper()
+// newCoin knows the network; start gives it a node that pays to an address.
+func newCoin(tb testing.TB, chain chainadapters.ChainID, name string, start func(miner string) (devstack.RPC, coinNode)) *Coin {
+	tb.Helper()
 	params, known := network.ByName(name)
 	if !known {
-		t.Fatalf("network %s is unknown", name)
+		tb.Fatalf("network %s is unknown", name)
 	}
-	h := &coinHarness{chain: chain, params: params, miner: keyOf(1 << 20)}
-	h.rpc, h.node = start(h.addressOf(t, h.miner))
-	h.adapter = h.open(t, h.config())
-	h.Mine(t, warmUp)
-	h.collectMature(t)
+	h := &Coin{chain: chain, params: params, miner: keyOf(1 << 20)}
+	h.rpc, h.node = start(h.addressOf(tb, h.miner))
+	h.adapter = h.Open(tb, h.Config())
+	h.Mine(tb, warmUp)
+	h.collectMature(tb)
 	return h
 }
 
-func (h *coinHarness) config() chainadapters.Config {
+// Config returns how to reach the healthy node.
+func (h *Coin) Config() chainadapters.Config {
 	return chainadapters.Config{
 		Chain: h.chain, Driver: "bitcoin", URL: h.rpc.URL, User: nodeUser, Password: nodePassword,
 		Expect: h.Identity(), Timeout: 10 * time.Second,
 	}
 }
 
-func (h *coinHarness) open(tb testing.TB, cfg chainadapters.Config) *bitcoin.Adapter {
+// Open returns an adapter or ends the test.
+func (h *Coin) Open(tb testing.TB, cfg chainadapters.Config) *bitcoin.Adapter {
 	tb.Helper()
 	a, err := bitcoin.New(cfg)
 	if err != nil {
@@ -85,7 +87,7 @@ func (h *coinHarness) open(tb testing.TB, cfg chainadapters.Config) *bitcoin.Ada
 	return a
 }
 
-func (h *coinHarness) call(tb testing.TB, result any, method string, params ...any) {
+func (h *Coin) call(tb testing.TB, result any, method string, params ...any) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 	defer cancel()
@@ -94,21 +96,25 @@ func (h *coinHarness) call(tb testing.TB, result any, method string, params ...a
 	}
 }
 
-func (h *coinHarness) Adapter() chainadapters.Adapter { return h.adapter }
+// Adapter implements chaintest.Harness.
+func (h *Coin) Adapter() chainadapters.Adapter { return h.adapter }
 
-func (h *coinHarness) Identity() chainadapters.Identity {
+// Identity implements chaintest.Harness.
+func (h *Coin) Identity() chainadapters.Identity {
 	return chainadapters.Identity{Network: h.params.Name, Genesis: h.params.Genesis}
 }
 
-func (h *coinHarness) Foreign(tb testing.TB) []chainadapters.Adapter {
+// Foreign implements chaintest.Harness.
+func (h *Coin) Foreign(tb testing.TB) []chainadapters.Adapter {
 	tb.Helper()
-	network, genesis := h.config(), h.config()
+	network, genesis := h.Config(), h.Config()
 	network.Expect.Network = "testnet4"
 	genesis.Expect.Genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
-	return []chainadapters.Adapter{h.open(tb, network), h.open(tb, genesis)}
+	return []chainadapters.Adapter{h.Open(tb, network), h.Open(tb, genesis)}
 }
 
-func (h *coinHarness) Mine(tb testing.TB, n int) {
+// Mine implements chaintest.Harness.
+func (h *Coin) Mine(tb testing.TB, n int) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 	defer cancel()
@@ -117,40 +123,47 @@ func (h *coinHarness) Mine(tb testing.TB, n int) {
 	}
 }
 
-func (h *coinHarness) Reorg(tb testing.TB, depth int) {
+// Reorg implements chaintest.Harness.
+func (h *Coin) Reorg(tb testing.TB, depth int) {
 	tb.Helper()
 	h.node.reorg(tb, h, depth)
 }
 
-func (h *coinHarness) DropPool(tb testing.TB) {
+// DropPool implements chaintest.Harness.
+func (h *Coin) DropPool(tb testing.TB) {
 	tb.Helper()
 	h.node.restart(tb, h)
 }
 
-func (h *coinHarness) Plenty() money.Units { return money.FromUint64(100_000_000) }
+// Plenty implements chaintest.Harness.
+func (h *Coin) Plenty() money.Units { return money.FromUint64(100_000_000) }
 
-func (h *coinHarness) Token() string { return "" }
+// Token implements chaintest.Harness.
+func (h *Coin) Token() string { return "" }
 
-func (h *coinHarness) FundToken(tb testing.TB, _ string, _ money.Units) string {
+// FundToken implements chaintest.Harness.
+func (h *Coin) FundToken(tb testing.TB, _ string, _ money.Units) string {
 	tb.Helper()
 	tb.Fatal("there are no tokens here")
 	return ""
 }
 
-func (h *coinHarness) FundFailing(tb testing.TB, _ money.Units) (txid, to string) {
+// FundFailing implements chaintest.Harness.
+func (h *Coin) FundFailing(tb testing.TB, _ money.Units) (txid, to string) {
 	tb.Helper()
 	tb.Fatal("no transaction in a block fails here")
 	return "", ""
 }
 
-func (h *coinHarness) Fund(tb testing.TB, address string, units money.Units) string {
+// Fund implements chaintest.Harness.
+func (h *Coin) Fund(tb testing.TB, address string, units money.Units) string {
 	tb.Helper()
 	return h.FundMany(tb, []chainadapters.Payment{{To: address, Amount: units}})
 }
 
 // FundMany spends one mined coin; its remainder goes back to the miner and is
 // forgotten.
-func (h *coinHarness) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
+func (h *Coin) FundMany(tb testing.TB, payments []chainadapters.Payment) string {
 	tb.Helper()
 	coin := h.mature[0]
 	h.mature = h.mature[1:]
@@ -174,7 +187,7 @@ func (h *coinHarness) FundMany(tb testing.TB, payments []chainadapters.Payment) 
 }
 
 // collectMature notes the coins of the miner that are old enough.
-func (h *coinHarness) collectMature(tb testing.TB) {
+func (h *Coin) collectMature(tb testing.TB) {
 	tb.Helper()
 	var top int
 	h.call(tb, &top, "getblockcount")
@@ -185,7 +198,7 @@ func (h *coinHarness) collectMature(tb testing.TB) {
 	}
 }
 
-func (h *coinHarness) blockAt(tb testing.TB, height int) *wire.MsgBlock {
+func (h *Coin) blockAt(tb testing.TB, height int) *wire.MsgBlock {
 	tb.Helper()
 	var hash, text string
 	h.call(tb, &hash, "getblockhash", height)
@@ -200,3 +213,12 @@ func (h *coinHarness) blockAt(tb testing.TB, height int) *wire.MsgBlock {
 	}
 	return &block
 }
+
+// MinerAddress returns the address of the stranger who pays.
+func (h *Coin) MinerAddress(tb testing.TB) string {
+	tb.Helper()
+	return h.addressOf(tb, h.miner)
+}
+
+// UTXO returns the adapter as what it is.
+func (h *Coin) UTXO() *bitcoin.Adapter { return h.adapter }

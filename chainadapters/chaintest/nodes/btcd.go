@@ -1,8 +1,7 @@
-package bitcoin_test
+package nodes
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"strongroom/internal/devstack"
+	"strongroom/internal/testenv"
 )
 
 // btcdNode is btcd on Bitcoin's regtest.
@@ -21,26 +21,23 @@ type btcdNode struct {
 	cfg devstack.BtcdConfig
 }
 
-func newBtcd(t *testing.T) *coinHarness {
-	t.Helper()
-	root, err := filepath.Abs("../..")
+// NewBtcd starts btcd on a fresh chain.
+func NewBtcd(tb testing.TB) *Coin {
+	tb.Helper()
+	bin, err := devstack.BtcdBin(testenv.Root(tb))
 	if err != nil {
-		t.Fatal(err)
-	}
-	bin, err := devstack.BtcdBin(root)
-	if err != nil {
-		t.Fatalf("run `make tools`: %v", err)
+		tb.Fatalf("run `make tools`: %v", err)
 	}
 	port, err := devstack.FreePort()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return newHarness(t, "bitcoin-regtest", "regtest", func(miner string) (devstack.RPC, coinNode) {
+	return newCoin(tb, "bitcoin-regtest", "regtest", func(miner string) (devstack.RPC, coinNode) {
 		n := &btcdNode{cfg: devstack.BtcdConfig{
-			Bin: bin, Dir: t.TempDir(), Port: port, User: nodeUser, Password: nodePassword, MiningAddress: miner,
+			Bin: bin, Dir: tb.TempDir(), Port: port, User: nodeUser, Password: nodePassword, MiningAddress: miner,
 		}}
-		n.start(t)
-		t.Cleanup(func() { _ = n.Stop() })
+		n.start(tb)
+		tb.Cleanup(func() { _ = n.Stop() })
 		return n.cfg.RPC(), n
 	})
 }
@@ -58,7 +55,7 @@ func (n *btcdNode) start(tb testing.TB) {
 
 // restart may cost btcd its newest blocks, even after an orderly end: it gets them
 // again.
-func (n *btcdNode) restart(tb testing.TB, h *coinHarness) {
+func (n *btcdNode) restart(tb testing.TB, h *Coin) {
 	tb.Helper()
 	var top int
 	h.call(tb, &top, "getblockcount")
@@ -77,7 +74,7 @@ func (n *btcdNode) restart(tb testing.TB, h *coinHarness) {
 	}
 }
 
-func submit(tb testing.TB, h *coinHarness, block *wire.MsgBlock) {
+func submit(tb testing.TB, h *Coin, block *wire.MsgBlock) {
 	tb.Helper()
 	var refused *string
 	h.call(tb, &refused, "submitblock", encodeBlock(block))
@@ -87,7 +84,7 @@ func submit(tb testing.TB, h *coinHarness, block *wire.MsgBlock) {
 }
 
 // reorg mines empty blocks by hand beside the chain until they are the longer one.
-func (n *btcdNode) reorg(tb testing.TB, h *coinHarness, depth int) {
+func (n *btcdNode) reorg(tb testing.TB, h *Coin, depth int) {
 	tb.Helper()
 	var top int
 	h.call(tb, &top, "getblockcount")
