@@ -139,5 +139,5 @@ func parseHash(s string) (chainhash.Hash, error) {
 var (
 	errHash  = errors.New("malformed hash")
 	errTx    = errors.New("malformed transaction")
-	errBlock = errors.New("block is not what its hash says")
+	errBlock = fmt.Errorf("block: %w", chainadapters.ErrForged)
 )

@@ -78,11 +78,12 @@ func convene[T any](ctx context.Context, q *Adapter, in inquiry[T], voters, watc
 // compare holds what each node said against what most of the voters said.
 func compare[T any](q *Adapter, in inquiry[T], all []reply[T], from int) {
 	won, decided := winner(q, tally(votes(all), in.key), 0)
+	alike := commonFault(votes(all)) != nil // a fault of all is of the chain, or of what is asked
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, r := range all[from:] {
 		switch {
-		case errors.Is(r.err, chainadapters.ErrForged):
+		case errors.Is(r.err, chainadapters.ErrForged) && !alike:
 			q.eject(r.node, in.what+": "+r.err.Error())
 		case errors.Is(r.err, chainadapters.ErrForeign) && decided && won.refusal == nil:
 			q.eject(r.node, in.what+": "+r.err.Error())
