@@ -34,7 +34,7 @@ type chaosCommand struct {
 	Seed       uint64 `help:"Decides the plan of faults and the order of operations." default:"1"`
 	Minutes    int    `help:"How long the operations take." default:"7"`
 	Rest       int    `help:"Minutes within which all must come to rest afterwards." default:"5"`
-	Kills      int    `help:"Kills per point and process." default:"3"`
+	Kills      int    `help:"Kills per point and process." default:"4"`
 	Customers  int    `help:"Customers." default:"12"`
 	Dir        string `help:"Folder for the servers' data and the artefacts; a temporary one where left out." placeholder:"DIR"`
 }
@@ -57,7 +57,7 @@ type chaosRun struct {
 
 // Run plays the run and keeps its folder where it failed.
 func (c *chaosCommand) Run(e *env) (err error) {
-	run := &chaosRun{chaosCommand: c, dir: c.Dir, plan: chaos.NewPlan(c.Seed, c.Kills, time.Duration(c.Minutes)*time.Minute)}
+	run := &chaosRun{chaosCommand: c, dir: c.Dir, plan: chaos.NewPlan(c.Seed, c.Kills, c.Operations, time.Duration(c.Minutes)*time.Minute)}
 	if run.dir == "" {
 		if run.dir, err = os.MkdirTemp("", "strongroom-chaos-"); err != nil {
 			return fmt.Errorf("make folder: %w", err)

@@ -41,7 +41,12 @@ func (r *chaosRun) children(layout stack.Layout, at stack.Ports) []stack.Child {
 		if child.Name != chaos.Worker {
 			continue
 		}
-		out[len(out)-1].Env["STRONGROOM_SIGNER_ADDRESS"], out[len(out)-1].Env["STRONGROOM_CHAINS_FILE"] = signer, chains
+		maps.Copy(out[len(out)-1].Env, map[string]string{
+			"STRONGROOM_SIGNER_ADDRESS": signer, "STRONGROOM_CHAINS_FILE": chains,
+			// What waits for a sleeping worker must not hold up all others; and a round of
+			// collections a minute is enough to see them die.
+			"STRONGROOM_OUTSTANDING": "128", "STRONGROOM_COLLECT_EVERY": "1m",
+		})
 		second := child
 		second.Env = maps.Clone(out[len(out)-1].Env)
 		second.Name, second.Endpoint = chaos.Worker2, devstack.Loopback(port)

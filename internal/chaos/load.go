@@ -44,12 +44,13 @@ const (
 	opCancel   = "cancel"
 )
 
-// Per hundred operations. A POST is repeated far more often than customers would:
-// it costs the platform little and must never have an effect.
+// Per hundred draws. A POST is repeated far more often than customers would: it costs
+// the platform little and must never have an effect, while a movement takes a workflow
+// of some twenty steps through processes that die.
 const (
-	deposits    = 18
-	withdrawals = 16
-	cancels     = 8 // each beside a withdrawal of its own
+	deposits    = 6
+	withdrawals = 10
+	cancels     = 4 // each beside a withdrawal of its own
 )
 
 // order is one withdrawal as its customer knows it.

@@ -108,26 +108,31 @@ func often(p crash.Point) bool {
 // activity may take, so that another worker has taken over when it wakes.
 const asleep = 35 * time.Second
 
-// NewPlan makes the plan of a seed: kills per point and process, and faults from
-// the first seconds of the load to its end.
-func NewPlan(seed uint64, kills int, length time.Duration) Plan {
+// NewPlan makes the plan of a seed: kills per point and process, spread over what so
+// many operations pass, and faults from the first seconds of the load to its end.
+func NewPlan(seed uint64, kills, operations int, length time.Duration) Plan {
 	rng := rand.New(rand.NewPCG(seed, 1))
+	gap := max(operations/usualOperations, 1)
 	p := Plan{Crashes: map[string]crash.Plan{}}
 	for _, process := range []string{Signer, Worker, Worker2, API} {
 		for _, point := range pointsOf(process) {
-			p.Crashes[process] = append(p.Crashes[process], rulesOf(rng, point, kills)...)
+			p.Crashes[process] = append(p.Crashes[process], rulesOf(rng, point, kills, gap)...)
 		}
 	}
 	for _, process := range []string{Worker, Worker2} {
 		for _, point := range []crash.Point{crash.ReserveAfter, crash.SignedAfter, crash.BroadcastBefore, crash.CreditAfter, crash.SettleAfter} {
-			p.Crashes[process] = append(p.Crashes[process], crash.Rule{Point: point, Hit: 21 + rng.IntN(10), Pause: asleep})
+			p.Crashes[process] = append(p.Crashes[process], crash.Rule{Point: point, Hit: gap * (11 + rng.IntN(10)), Pause: asleep})
 		}
 	}
 	p.Faults = faults(rng, length)
 	return p
 }
 
-func rulesOf(rng *rand.Rand, point crash.Point, kills int) crash.Plan {
+// usualOperations is for how many operations the gaps between kills are meant; more
+// operations have wider ones.
+const usualOperations = 2000
+
+func rulesOf(rng *rand.Rand, point crash.Point, kills, gap int) crash.Plan {
 	var rules crash.Plan
 	hit := 0
 	for range kills {
@@ -135,9 +140,9 @@ func rulesOf(rng *rand.Rand, point crash.Point, kills int) crash.Plan {
 		case point == crash.RewindBefore || point == crash.RewindAfter:
 			hit += 2 + rng.IntN(5)
 		case often(point):
-			hit += 60 + rng.IntN(240)
+			hit += gap * (40 + rng.IntN(120))
 		default:
-			hit += 4 + rng.IntN(16)
+			hit += gap * (4 + rng.IntN(16))
 		}
 		rules = append(rules, crash.Rule{Point: point, Hit: hit})
 	}
