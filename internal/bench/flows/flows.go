@@ -80,10 +80,17 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	b := &bench{Config: cfg, run: fmt.Sprintf("%x", cfg.Clock().UnixNano())}
 	var r Report
-	if r.Deposits, err = b.measure(ctx, "deposits", b.deposit, depositsDone); err != nil {
+	paid, err := b.measure(ctx, "deposits", b.deposit, depositsDone, &r.Deposits)
+	if err != nil {
 		return r, fmt.Errorf("measure deposits: %w", err)
 	}
-	if r.Withdrawals, err = b.measure(ctx, "withdrawals", b.withdraw, withdrawalsDone); err != nil {
+	var seconds []float64
+	if err := b.Pool.QueryRow(ctx, credited, paid).Scan(&seconds); err != nil {
+		return r, fmt.Errorf("read when deposits were credited: %w", err)
+	}
+	r.Credited = len(seconds)
+	r.Credited50, r.Credited99 = percentiles(seconds)
+	if _, err = b.measure(ctx, "withdrawals", b.withdraw, withdrawalsDone, &r.Withdrawals); err != nil {
 		return r, fmt.Errorf("measure withdrawals: %w", err)
 	}
 	return r, nil
@@ -137,14 +144,23 @@ const (
 		FROM custody.withdrawal w WHERE w.id = ANY($1)`
 )
 
+// credited reads how long each deposit took from the block that holds it to the
+// customer's balance. A block's time is whole seconds and may be ahead of ours: what
+// it says counts where it is earlier than the moment at which we saw the block.
+const credited = `SELECT coalesce(array_agg(extract(epoch FROM e.at - least(b.at, d.seen_at))::float8), '{}')
+	FROM custody.deposit d JOIN custody.event e ON e.subject = d.id AND e.kind = 'deposit.credited'
+	JOIN custody.block b ON b.chain = d.chain AND b.hash = d.block_hash
+	WHERE d.txid = ANY($1)`
+
 // errUnfinished reports movements that did not end in time.
 var errUnfinished = errors.New("not all are complete")
 
 // look is how often rows are counted; it costs the database next to nothing.
 const look = 250 * time.Millisecond
 
-// measure starts Count movements, waits for all, and says what it took.
-func (b *bench) measure(ctx context.Context, name string, begin func(context.Context, int) (string, error), done string) (Flow, error) {
+// measure starts Count movements, waits for all, and says what it took. It returns
+// what they are known by.
+func (b *bench) measure(ctx context.Context, name string, begin func(context.Context, int) (string, error), done string, flow *Flow) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.Patience)
 	defer cancel()
 	before := usage(b.Processes())
@@ -152,9 +168,9 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 	begun := b.Clock()
 	subjects, err := b.begin(ctx, begin)
 	if err != nil {
-		return Flow{}, err
+		return nil, err
 	}
-	flow := Flow{Count: len(subjects), Asked: b.Clock().Sub(begun)}
+	flow.Count, flow.Asked = len(subjects), b.Clock().Sub(begun)
 	b.Progress(fmt.Sprintf("asked for %d %s in %s", flow.Count, name, flow.Asked.Round(time.Millisecond)))
 	ticks := time.NewTicker(look)
 	defer ticks.Stop()
@@ -163,7 +179,7 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 		var first, last time.Time
 		var seconds []float64
 		if err := b.Pool.QueryRow(ctx, done, subjects).Scan(&ended, &first, &last, &seconds); err != nil {
-			return flow, fmt.Errorf("count %s: %w", name, err)
+			return subjects, fmt.Errorf("count %s: %w", name, err)
 		}
 		if ended == flow.Count {
 			flow.Took = last.Sub(first)
@@ -171,11 +187,11 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 			flow.Machine = share(busy, idle)
 			flow.CPU = since(before, usage(b.Processes()))
 			flow.Watched = b.Clock().Sub(begun)
-			return flow, nil
+			return subjects, nil
 		}
 		select {
 		case <-ctx.Done():
-			return flow, fmt.Errorf("%d of %d %s: %w: %w", ended, flow.Count, name, errUnfinished, ctx.Err())
+			return subjects, fmt.Errorf("%d of %d %s: %w: %w", ended, flow.Count, name, errUnfinished, ctx.Err())
 		case <-ticks.C:
 		}
 	}

@@ -11,7 +11,13 @@ import (
 )
 
 // Report is what a run found.
-type Report struct{ Deposits, Withdrawals Flow }
+type Report struct {
+	Deposits, Withdrawals Flow
+	// Credited is how many deposits were credited, and how long that took half of
+	// them, and 99 of 100, at most from the block that holds them.
+	Credited               int
+	Credited50, Credited99 time.Duration
+}
 
 // Flow is one kind of movement.
 type Flow struct {
@@ -85,6 +91,8 @@ func (r Report) String() string {
 			fmt.Fprintf(&out, "  %-26s %8s cpu   %8s each\n", name, f.CPU[name].Round(10*time.Millisecond), each.Round(10*time.Microsecond))
 		}
 	}
+	fmt.Fprintf(&out, "mined to credited, %d deposits: p50 %s   p99 %s\n", r.Credited,
+		r.Credited50.Round(time.Millisecond), r.Credited99.Round(time.Millisecond))
 	return out.String()
 }
 
