@@ -140,7 +140,8 @@ func sizeOf(inputs, outputs int) uint64 {
 	return uint64(sizeBase + sizeInput*inputs + sizeOutput*outputs) //nolint:gosec // counts are bounded
 }
 
-// SelectCoins implements chainadapters.Adapter: the largest first.
+// SelectCoins implements chainadapters.Adapter: coins in blocks first, of them the
+// largest.
 func (a *Adapter) SelectCoins(available []chainadapters.Coin, payments []chainadapters.Payment, fee chainadapters.Fee) ([]chainadapters.Coin, error) {
 	if a.Family() == chainadapters.Account {
 		return nil, fmt.Errorf("%w: an account chain has no coins", chainadapters.ErrPlan)
@@ -151,7 +152,7 @@ func (a *Adapter) SelectCoins(available []chainadapters.Coin, payments []chainad
 	}
 	sorted := slices.Clone(available)
 	slices.SortFunc(sorted, func(x, y chainadapters.Coin) int {
-		return cmp.Or(y.Amount.Cmp(x.Amount), cmp.Compare(x.TxID, y.TxID), cmp.Compare(x.Vout, y.Vout))
+		return cmp.Or(cmp.Compare(x.Pending, y.Pending), y.Amount.Cmp(x.Amount), cmp.Compare(x.TxID, y.TxID), cmp.Compare(x.Vout, y.Vout))
 	})
 	var in money.Units
 	for i, c := range sorted {

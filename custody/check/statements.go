@@ -116,7 +116,7 @@ func intentStatements() []named {
 			FROM custody.coin_lock l LEFT JOIN (` + intents + `) i ON i.id = l.intent
 			LEFT JOIN custody.coin c ON c.chain = l.chain AND c.txid = l.txid AND c.vout = l.vout
 			LEFT JOIN custody.chain_tx t ON t.chain = c.chain AND t.txid = c.spent_by
-			WHERE c.txid IS NULL OR i.id IS NULL OR (i.state IN ` + ended + ` AND t.intent IS DISTINCT FROM l.intent)
+			WHERE (c.txid IS NULL AND NOT EXISTS (SELECT FROM custody.chain_tx p WHERE p.chain = l.chain AND p.txid = l.txid)) OR i.id IS NULL OR (i.state IN ` + ended + ` AND t.intent IS DISTINCT FROM l.intent)
 				OR (c.spent_by IS NOT NULL AND t.intent IS DISTINCT FROM l.intent)`},
 		{"what we spend was locked", `SELECT c.chain || ' ' || c.txid || ':' || c.vout, format('spent by %s of %s', c.spent_by, t.intent) FROM custody.coin c
 			JOIN custody.chain_tx t ON t.chain = c.chain AND t.txid = c.spent_by

@@ -103,12 +103,9 @@ func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapter
 			plan.Coins = coins
 			return s.plan(r, plan)
 		}
-		free, err := lockHotCoins(ctx, tx, r.Chain)
-		if err != nil {
+		var err error
+		if plan.Coins, err = s.selectHotCoins(ctx, tx, r.Chain, adapter, plan.Payments, fee); err != nil {
 			return none, err
-		}
-		if plan.Coins, err = adapter.SelectCoins(free, plan.Payments, fee); err != nil {
-			return none, hotWallet(err)
 		}
 		if err := lockCoins(ctx, tx, r.Chain, r.ID, plan.Coins); err != nil {
 			return none, err

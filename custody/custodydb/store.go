@@ -67,6 +67,9 @@ type Config struct {
 	// installation is worth nothing on another.
 	Environment string
 	Clock       func() time.Time // nil for the system's clock
+	// MaxPending is how many payments of ours in the pool a coin may hang on that
+	// pays for another; 2 where zero, none below zero.
+	MaxPending int
 }
 
 // Store is custody's memory. It is safe for concurrent use, by several processes too.
@@ -92,6 +95,9 @@ func New(cfg Config) (*Store, error) {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now //nolint:forbidigo // the default of what is injected
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = defaultPending
 	}
 	return &Store{cfg: cfg, pool: cfg.Pool}, nil
 }
