@@ -107,10 +107,10 @@ func (h *Coin) Identity() chainadapters.Identity {
 // Foreign implements chaintest.Harness.
 func (h *Coin) Foreign(tb testing.TB) []chainadapters.Adapter {
 	tb.Helper()
-	network, genesis := h.Config(), h.Config()
-	network.Expect.Network = "testnet4"
+	other, genesis := h.Config(), h.Config()
+	other.Expect.Network = "testnet4"
 	genesis.Expect.Genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
-	return []chainadapters.Adapter{h.Open(tb, network), h.Open(tb, genesis)}
+	return []chainadapters.Adapter{h.Open(tb, other), h.Open(tb, genesis)}
 }
 
 // Mine implements chaintest.Harness.
@@ -171,9 +171,9 @@ func (h *Coin) FundMany(tb testing.TB, payments []chainadapters.Payment) string 
 	tx.AddTxIn(wire.NewTxIn(&coin.outpoint, nil, nil))
 	rest := coin.value - strangerFee
 	for _, p := range payments {
-		amount, _ := p.Amount.Uint64()
-		rest -= int64(amount)
-		tx.AddTxOut(wire.NewTxOut(int64(amount), h.scriptOf(tb, p.To)))
+		amount := p.Amount.Big().Int64()
+		rest -= amount
+		tx.AddTxOut(wire.NewTxOut(amount, h.scriptOf(tb, p.To)))
 	}
 	script := network.KeyScript(h.miner.PubKey().SerializeCompressed())
 	tx.AddTxOut(wire.NewTxOut(rest, script))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/btcsuite/btcd/wire/v2"
@@ -26,14 +27,13 @@ func flipLast(s string) string {
 func decodeBlock(result json.RawMessage) (*wire.MsgBlock, error) {
 	var text string
 	if err := json.Unmarshal(result, &text); err != nil {
-		return nil, err
-	}
-	raw, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read text: %w", err)
 	}
 	var block wire.MsgBlock
-	return &block, block.Deserialize(bytes.NewReader(raw))
+	if err := block.Deserialize(hex.NewDecoder(strings.NewReader(text))); err != nil {
+		return nil, fmt.Errorf("read block: %w", err)
+	}
+	return &block, nil
 }
 
 func encodeBlock(block *wire.MsgBlock) string {

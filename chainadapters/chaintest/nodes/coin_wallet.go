@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -84,6 +85,6 @@ func (h *Coin) scriptOf(tb testing.TB, address string) []byte {
 
 // keyOf is the n-th key of the tests.
 func keyOf(n uint32) *btcec.PrivateKey {
-	key, _ := btcec.PrivKeyFromBytes(chainhash.HashB([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}))
+	key, _ := btcec.PrivKeyFromBytes(chainhash.HashB(binary.BigEndian.AppendUint32(nil, n)))
 	return key
 }

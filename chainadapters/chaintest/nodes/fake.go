@@ -32,16 +32,16 @@ func NewFake(tb testing.TB, family chainadapters.Family) *Fake {
 }
 
 // Adapter implements chaintest.Harness.
-func (h *Fake) Adapter() chainadapters.Adapter   { return h.adapter }
+func (h *Fake) Adapter() chainadapters.Adapter { return h.adapter }
 
 // Identity implements chaintest.Harness.
 func (h *Fake) Identity() chainadapters.Identity { return h.chain.Identity() }
 
 // Token implements chaintest.Harness.
-func (h *Fake) Token() string                    { return h.chain.Token() }
+func (h *Fake) Token() string { return h.chain.Token() }
 
 // Plenty implements chaintest.Harness.
-func (h *Fake) Plenty() money.Units              { return money.FromUint64(1e18) }
+func (h *Fake) Plenty() money.Units { return money.FromUint64(1e18) }
 
 // Faulty implements chaintest.Harness.
 func (h *Fake) Faulty(_ testing.TB, fault chaintest.Fault) chainadapters.Adapter {
