@@ -52,11 +52,15 @@ func (h *house) open(ctx context.Context) error {
 	return nil
 }
 
+// resendEvery is how soon a booked payment that left the chain is sent again.
+const resendEvery = time.Minute
+
 // repayEvery is how soon a debtor's released money repays what is owed.
 const repayEvery = 30 * time.Second
 
 // loops returns what goes on beside the workflows: one watcher per chain, the
-// planning of collections, the repayment of debts, a fresh view of the assets.
+// planning of collections, the repayment of debts, what left the chain for good, a
+// fresh view of the assets.
 func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, error) {
 	loops := []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -67,6 +71,14 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 			every(ctx, repayEvery, func() {
 				if err := h.intake.RepayDebts(ctx); err != nil && ctx.Err() == nil {
 					e.log.WarnContext(ctx, "debts stay for now", "cause", err)
+				}
+			})
+			return nil
+		},
+		func(ctx context.Context) error {
+			every(ctx, resendEvery, func() {
+				if err := h.desk.ResendOrphans(ctx); err != nil && ctx.Err() == nil {
+					e.log.WarnContext(ctx, "payments that left the chain are not sent again yet", "cause", err)
 				}
 			})
 			return nil

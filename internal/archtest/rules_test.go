@@ -35,7 +35,7 @@ func layout() []rule {
 		{"identity/...", "money internal/pg internal/id identity/..."},
 		{"assets", "money chainadapters internal/pg"},
 		{"custody", "money chainadapters ledger"}, // rules and states: no SQL of its own
-		{"custody/custodytest/...", "money chainadapters/... ledger/... custody/... internal/pg internal/testenv"},
+		{"custody/custodytest/...", "money chainadapters/... ledger/... custody/... internal/id internal/pg internal/testenv"},
 		{"custody/...", "money chainadapters ledger/... custody/... internal/pg internal/id internal/crash internal/planted"},
 
 		{"compliance/...", "chainadapters custody compliance/..."},

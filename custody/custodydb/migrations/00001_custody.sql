@@ -209,6 +209,7 @@ CREATE TABLE custody.chain_tx (
 CREATE INDEX coin_of_chain ON custody.coin (chain, account) WHERE spent_by IS NULL;
 CREATE INDEX coin_at ON custody.coin (chain, block_height);
 CREATE INDEX coin_spent_at ON custody.coin (chain, spent_height) WHERE spent_height IS NOT NULL;
+CREATE INDEX chain_tx_unmined ON custody.chain_tx (intent) WHERE block_height IS NULL;
 CREATE INDEX chain_tx_mined ON custody.chain_tx (chain, block_height);
 
 -- Idempotency of requests from outside.
