@@ -204,7 +204,7 @@ func (q *Adapter) absent() (parts []string) {
 
 // commonFault returns the class of error that every voter failed with, if any.
 func commonFault[T any](replies []reply[T]) error {
-	for _, class := range []error{chainadapters.ErrForeign, chainadapters.ErrForged, chainadapters.ErrIncomplete, context.DeadlineExceeded} {
+	for _, class := range []error{chainadapters.ErrForeign, chainadapters.ErrIncomplete, chainadapters.ErrForged, context.DeadlineExceeded} {
 		if len(replies) > 0 && !slices.ContainsFunc(replies, func(r reply[T]) bool { return !errors.Is(r.err, class) }) {
 			return class
 		}

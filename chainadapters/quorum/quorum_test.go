@@ -185,6 +185,26 @@ func TestWaveringIsContradiction(t *testing.T) {
 	w.must(w.compare())
 }
 
+// TestIdentityAloneBringsNodesBack: whoever is refused the identity asks nothing
+// else, and the one of two that was ejected has to come back all the same.
+func TestIdentityAloneBringsNodesBack(t *testing.T) {
+	w := newWorld(t, chainadapters.Account, 2)
+	w.pay()
+	w.must(w.compare())
+	w.nodes[1].tell(forged)
+	w.pay()
+	w.compare()
+	w.nodes[1].tell(truth)
+	for range probation {
+		if _, err := w.q.Identity(t.Context()); !errors.Is(err, quorum.ErrTooFew) {
+			t.Fatalf("one of two counts: %v", err)
+		}
+		w.q.Wait()
+		w.pay()
+	}
+	w.must(w.compare())
+}
+
 func TestBroadcastReachesAll(t *testing.T) {
 	chain, err := fakechain.New(fakechain.Config{Family: chainadapters.UTXO, Network: network})
 	if err != nil {

@@ -136,11 +136,19 @@ func (q *Adapter) resolved(k kind) {
 // Identity implements chainadapters.Adapter. Where all nodes are on another
 // network, it is ErrForeign.
 func (q *Adapter) Identity(ctx context.Context) (chainadapters.Identity, error) {
-	return agree(ctx, q, inquiry[chainadapters.Identity]{
+	is, err := agree(ctx, q, inquiry[chainadapters.Identity]{
 		kind: identities, what: "identity",
 		ask: func(ctx context.Context, n *node) (chainadapters.Identity, error) { return n.adapter.Identity(ctx) },
 		key: func(is chainadapters.Identity) string { return is.Network + " " + is.Genesis },
 	})
+	if errors.Is(err, ErrTooFew) {
+		// Whoever follows the chain asks this first and gets no further: the head is
+		// what ejected nodes are measured by.
+		if _, watched := q.seats(true); len(watched) > 0 {
+			_, _ = q.Head(ctx)
+		}
+	}
+	return is, err
 }
 
 // fingerprint is equal for values whose every field is equal.
