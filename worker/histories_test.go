@@ -61,6 +61,9 @@ func scenes() []scene {
 		{workflow: "withdrawal", name: "stuck_replaced", state: custody.WithdrawalHeld, end: "posted", chain: []custody.WithdrawalEvent{
 			custody.EventStall, custody.EventReplace, custody.EventMine, custody.EventFinalise,
 		}},
+		{workflow: "withdrawal", name: "stuck_taken_back", state: custody.WithdrawalHeld, end: "cancelled", chain: []custody.WithdrawalEvent{
+			custody.EventStall, custody.EventReplace, custody.EventMine, custody.EventCancelMined,
+		}},
 		{workflow: "withdrawal", name: "signer_refuses", state: custody.WithdrawalHeld, chain: mined, end: "posted", fail: map[string][]error{"sign": {custody.ErrIllegal}}},
 		{workflow: "withdrawal", name: "reverted", state: custody.WithdrawalHeld, end: "reverted", chain: []custody.WithdrawalEvent{custody.EventMine, custody.EventRevert}},
 		{workflow: "collect", name: "posted", subject: "col_1", state: custody.WithdrawalApproved, chain: mined, end: "posted"},
