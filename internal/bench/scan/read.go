@@ -77,7 +77,7 @@ func readNode(ctx context.Context, cfg Config, s script, ref chainadapters.Ref, 
 	if _, err := adapter.Identity(ctx); err != nil {
 		return row, fmt.Errorf("ask who it is: %w", err)
 	}
-	begun := cfg.Clock()
+	begun, before := cfg.Clock(), used()
 	for range reads {
 		block, err := adapter.Block(ctx, ref, []string{evmToken()})
 		if err != nil {
@@ -88,7 +88,7 @@ func readNode(ctx context.Context, cfg Config, s script, ref chainadapters.Ref, 
 		}
 		row.Count += len(block.Movements)
 	}
-	row.Took = cfg.Clock().Sub(begun)
+	row.Took, row.CPU = cfg.Clock().Sub(begun), used()-before
 	return row, nil
 }
 

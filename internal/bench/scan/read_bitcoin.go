@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -50,7 +51,7 @@ func newCoinBlock(outputs int) (*coinBlock, error) {
 	for i := 0; i < outputs; i += perTx {
 		tx := wire.NewMsgTx(2)
 		for j := i; j < min(i+perTx, outputs); j++ {
-			spent := chainhash.HashH([]byte(fmt.Sprint(j)))
+			spent := chainhash.HashH([]byte(strconv.Itoa(j)))
 			tx.AddTxIn(wire.NewTxIn(wire.NewOutPoint(&spent, 0), nil, wire.TxWitness{make([]byte, 71), make([]byte, 33)}))
 			tx.AddTxOut(wire.NewTxOut(brought, keyScript(j)))
 		}

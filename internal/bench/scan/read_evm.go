@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -51,7 +52,7 @@ func newLogBlock(transfers int) (*logBlock, error) {
 	receipts := make(types.Receipts, transfers)
 	for i := range transfers {
 		tx, err := types.SignNewTx(key, signer, &types.DynamicFeeTx{
-			ChainID: big.NewInt(evmChain), Nonce: uint64(i), Gas: transferCap, To: &contract, Data: callData(i), //nolint:gosec // not negative
+			ChainID: big.NewInt(evmChain), Nonce: uint64(i), Gas: transferCap, To: &contract, Data: callData(i),
 			GasTipCap: new(big.Int), GasFeeCap: big.NewInt(baseFee),
 		})
 		if err != nil {
@@ -59,7 +60,7 @@ func newLogBlock(transfers int) (*logBlock, error) {
 		}
 		body.Transactions = append(body.Transactions, tx)
 		receipts[i] = &types.Receipt{
-			Type: types.DynamicFeeTxType, Status: types.ReceiptStatusSuccessful, CumulativeGasUsed: uint64(i+1) * transferGas, //nolint:gosec // not negative
+			Type: types.DynamicFeeTxType, Status: types.ReceiptStatusSuccessful, CumulativeGasUsed: uint64(i+1) * transferGas,
 			Logs: []*types.Log{transferLog(contract, from, i)}, GasUsed: transferGas, TxHash: tx.Hash(), EffectiveGasPrice: big.NewInt(baseFee),
 		}
 		receipts[i].Bloom = types.CreateBloom(receipts[i])
@@ -67,7 +68,7 @@ func newLogBlock(transfers int) (*logBlock, error) {
 	block := types.NewBlock(evmHeader(1, genesis.Hash()), &body, receipts, trie.NewStackTrie(nil))
 	b := &logBlock{
 		ref:      chainadapters.Ref{Height: 1, Hash: block.Hash().Hex()},
-		identity: chainadapters.Identity{Network: fmt.Sprint(evmChain), Genesis: genesis.Hash().Hex()},
+		identity: chainadapters.Identity{Network: strconv.Itoa(evmChain), Genesis: genesis.Hash().Hex()},
 	}
 	return b, b.encode(genesis, block, from, receipts)
 }
@@ -103,7 +104,7 @@ func transferLog(contract, from common.Address, i int) *types.Log {
 func (b *logBlock) encode(genesis *types.Header, block *types.Block, from common.Address, receipts types.Receipts) error {
 	txs, logs := block.Transactions(), make([]*types.Log, len(receipts))
 	for i, r := range receipts {
-		r.BlockHash, r.BlockNumber, r.TransactionIndex = block.Hash(), block.Number(), uint(i) //nolint:gosec // not negative
+		r.BlockHash, r.BlockNumber, r.TransactionIndex = block.Hash(), block.Number(), uint(i)
 		l := r.Logs[0]
 		l.BlockHash, l.BlockNumber, l.TxHash, l.TxIndex, l.Index = r.BlockHash, block.NumberU64(), r.TxHash, r.TransactionIndex, r.TransactionIndex
 		logs[i] = l

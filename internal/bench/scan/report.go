@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"strongroom/chainadapters"
@@ -23,6 +24,7 @@ type Scan struct {
 	Chain     chainadapters.ChainID
 	Movements int           // outputs or logs, after the first block
 	Took      time.Duration // for those
+	CPU       time.Duration // processor time of this process for those, the database's apart
 	Start     time.Duration // from nothing to the first block taken in
 }
 
@@ -32,6 +34,7 @@ type Read struct {
 	Count int // outputs or logs
 	Bytes int64
 	Took  time.Duration
+	CPU   time.Duration // processor time, the scripted node's included
 }
 
 // PerSecond returns how many outputs or logs were taken in per second.
@@ -49,14 +52,14 @@ func perSecond(count int, took time.Duration) float64 {
 
 // String returns one line for people.
 func (s Scan) String() string {
-	return fmt.Sprintf("%-16s %8d outputs or logs in %6.2f s  %9.0f/s   first block after %5.2f s", s.Chain, s.Movements,
-		s.Took.Seconds(), s.PerSecond(), s.Start.Seconds())
+	return fmt.Sprintf("%-16s %8d outputs or logs in %6.2f s (%5.2f s cpu)  %9.0f/s   first block after %5.2f s", s.Chain, s.Movements,
+		s.Took.Seconds(), s.CPU.Seconds(), s.PerSecond(), s.Start.Seconds())
 }
 
 // String returns one line for people.
 func (r Read) String() string {
-	return fmt.Sprintf("%-16s %8d outputs or logs in %6.2f s  %9.0f/s   %.0f MB of answers", r.Node, r.Count, r.Took.Seconds(),
-		r.PerSecond(), float64(r.Bytes)/1e6)
+	return fmt.Sprintf("%-16s %8d outputs or logs in %6.2f s (%5.2f s cpu)  %9.0f/s   %.0f MB of answers", r.Node, r.Count, r.Took.Seconds(),
+		r.CPU.Seconds(), r.PerSecond(), float64(r.Bytes)/1e6)
 }
 
 // String returns the report for people.
@@ -78,6 +81,16 @@ func (r Report) String() string {
 		fmt.Fprintf(&out, "  %s\n", read)
 	}
 	return out.String()
+}
+
+// used returns the processor time of this process so far; zero where the system does
+// not say.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // resident returns the most memory that this process ever had resident, in bytes;

@@ -135,10 +135,11 @@ func scan(ctx context.Context, url string, cfg Config, chain *node) (Scan, error
 	row := Scan{Chain: chain.name, Movements: (cfg.Blocks - 1) * cfg.Movements, Start: cfg.Clock().Sub(begun)}
 	chain.grow(cfg.Blocks)
 	begun = cfg.Clock()
+	before := used()
 	if err := lookAll(ctx, watcher); err != nil {
 		return Scan{}, err
 	}
-	row.Took = cfg.Clock().Sub(begun)
+	row.Took, row.CPU = cfg.Clock().Sub(begun), used()-before
 	return row, verify(ctx, pool, cfg, chain)
 }
 
