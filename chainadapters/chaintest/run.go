@@ -51,7 +51,10 @@ func missing(h Harness) map[string]string {
 	if account && h.Token() == "" {
 		reasons["many deposits in one transaction"] = "one transaction makes one payment here"
 	}
-	if !account {
+	if account {
+		reasons["change that is in no block is spent"] = "an account has no coins"
+	} else {
+		reasons["payment behind a nonce gap waits for it"] = "coins have no order"
 		reasons["failed transaction brings nothing"] = "what is in a block of this chain has worked"
 	}
 	if _, runs := h.(Contracts); !runs {
@@ -87,5 +90,9 @@ func cases() []testCase {
 		{"ended context", endedContext},
 		{"node faults", nodeFaults},
 		{"lost reply to a broadcast", lostReply},
+		{"bytes that were mined are found when sent again", minedAgain},
+		{"payment behind a nonce gap waits for it", nonceGap},
+		{"change that is in no block is spent", pendingChange},
+		{"quiet chain has a fee", quietQuote},
 	}
 }
