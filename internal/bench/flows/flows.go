@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		return r, fmt.Errorf("measure deposits: %w", err)
 	}
 	var seconds []float64
-	if err := b.Pool.QueryRow(ctx, creditTimes, paid).Scan(&seconds); err != nil {
+	if err := b.Pool.QueryRow(ctx, minedToBalance, paid).Scan(&seconds); err != nil {
 		return r, fmt.Errorf("read when deposits were credited: %w", err)
 	}
 	r.Credited = len(seconds)
@@ -144,10 +144,10 @@ const (
 		FROM custody.withdrawal w WHERE w.id = ANY($1)`
 )
 
-// creditTimes reads how long each deposit took from the block that holds it to the
+// minedToBalance reads how long each deposit took from the block that holds it to the
 // customer's balance. A block's time is whole seconds and may be ahead of ours: what
 // it says counts where it is earlier than the moment at which we saw the block.
-const creditTimes = `SELECT coalesce(array_agg(extract(epoch FROM e.at - least(b.at, d.seen_at))::float8), '{}')
+const minedToBalance = `SELECT coalesce(array_agg(extract(epoch FROM e.at - least(b.at, d.seen_at))::float8), '{}')
 	FROM custody.deposit d JOIN custody.event e ON e.subject = d.id AND e.kind = 'deposit.credited'
 	JOIN custody.block b ON b.chain = d.chain AND b.hash = d.block_hash
 	WHERE d.txid = ANY($1)`
