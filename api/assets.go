@@ -21,6 +21,8 @@ type Asset struct {
 	DailyLimit    string `json:"dailyLimit" doc:"Most that a customer may withdraw in 24 hours; 0 for no limit"`
 	Tiers         []Tier `json:"tiers" nullable:"false" doc:"Confirmations by amount"`
 	State         string `json:"state" enum:"listed,deposits_only,suspended"`
+	// Traits warn of what the token may do.
+	Traits []string `json:"traits" nullable:"false" doc:"How a token departs from the standard: fee_on_transfer, rebasing, rebasing_accepted, pausable"`
 }
 
 // Tier is the confirmations that amounts up to a bound need.
@@ -36,6 +38,10 @@ func assetOf(a assets.Asset) Asset {
 		Code: a.Code, Name: a.Name, Chain: string(a.Chain), Contract: a.Contract, Scale: int(a.Scale),
 		MinDeposit: format(a.MinDeposit), MinWithdrawal: format(a.MinWithdrawal), WithdrawalFee: format(a.WithdrawalFee),
 		DailyLimit: format(a.DailyLimit), State: string(a.State), Tiers: make([]Tier, len(a.Tiers)),
+		Traits: make([]string, len(a.Traits)),
+	}
+	for i, t := range a.Traits {
+		out.Traits[i] = string(t)
 	}
 	for i, t := range a.Tiers {
 		out.Tiers[i] = Tier{CreditDepth: int64(t.CreditDepth), WithdrawableDepth: int64(t.WithdrawableDepth)} //nolint:gosec // depths are at most 10,000

@@ -64,6 +64,7 @@ type Asset struct {
 	// limit.
 	DailyLimit money.Units
 	State      State
+	Traits     []Trait // of tokens; empty for one that keeps to the standard
 }
 
 // Money returns the part that package money needs.
@@ -130,6 +131,9 @@ func (a Asset) Validate() error {
 		if !c.ok {
 			return fmt.Errorf("%w: %.12q: %s", ErrInvalid, a.Code, c.what)
 		}
+	}
+	if err := a.validateTraits(); err != nil {
+		return err
 	}
 	return a.validateTiers()
 }

@@ -137,6 +137,51 @@ func TestLoadIsIdempotentAndKeepsIdentityAndState(t *testing.T) {
 	}
 }
 
+func TestTraitsBoundWhatMayBeDone(t *testing.T) {
+	ctx := t.Context()
+	r := registry(t, func() time.Time { return time.Unix(1_700_000_000, 0) })
+	with := func(state assets.State, traits ...assets.Trait) []assets.Asset {
+		list := parse(t, genesis)
+		list[1].State, list[1].Traits = state, traits
+		return list[1:]
+	}
+	for name, list := range map[string][]assets.Asset{
+		"rebasing and listed":        with(assets.Listed, assets.Rebasing),
+		"rebasing and deposits only": with(assets.DepositsOnly, assets.Rebasing),
+		"accepted without rebasing":  with(assets.Listed, assets.RebasingAccepted),
+		"fee and paid out":           with(assets.Listed, assets.FeeOnTransfer),
+		"unknown":                    with(assets.Listed, "shiny"),
+		"twice":                      with(assets.Listed, assets.Pausable, assets.Pausable),
+	} {
+		if err := r.Load(ctx, list); !errors.Is(err, assets.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	native := parse(t, genesis)[:1]
+	if native[0].Traits = []assets.Trait{assets.Pausable}; !errors.Is(r.Load(ctx, native), assets.ErrInvalid) {
+		t.Error("a native asset with a trait is taken")
+	}
+	if err := r.Load(ctx, with(assets.Suspended, assets.Rebasing, assets.Pausable)); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := r.ByCode(ctx, "TUSD"); err != nil || !a.Has(assets.Rebasing) || !a.Has(assets.Pausable) || a.Has(assets.FeeOnTransfer) {
+		t.Errorf("stored: %+v, %v", a, err)
+	}
+	if err := r.SetState(ctx, "TUSD", assets.DepositsOnly); !errors.Is(err, assets.ErrInvalid) {
+		t.Errorf("a rebasing token is opened: %v", err)
+	}
+	if err := r.Load(ctx, with(assets.Suspended, assets.Rebasing, assets.RebasingAccepted)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetState(ctx, "TUSD", assets.Listed); err != nil {
+		t.Errorf("one whose drift is accepted: %v", err)
+	}
+	// A trait that comes to be known does not slip under a state that it forbids.
+	if err := r.Load(ctx, with(assets.Suspended, assets.FeeOnTransfer)); !errors.Is(err, assets.ErrInvalid) {
+		t.Errorf("a fee under a listed token: %v", err)
+	}
+}
+
 func TestSnapshotAges(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	url := testenv.Postgres(t, assets.Migrations())

@@ -31,6 +31,7 @@ type definition struct {
 	FinalDepth    uint64           `json:"finalDepth"`
 	DailyLimit    string           `json:"dailyLimit"`
 	State         State            `json:"state"`
+	Traits        []Trait          `json:"traits,omitempty"`
 }
 
 type tierDefinition struct {
@@ -97,6 +98,7 @@ func (d definition) asset() (Asset, error) {
 	a := Asset{
 		Code: d.Code, Name: d.Name, Chain: chainadapters.ChainID(d.Chain), Contract: d.Contract,
 		Scale: d.Scale, Native: d.Native, FinalDepth: d.FinalDepth, State: d.State,
+		Traits: d.Traits,
 	}
 	amounts := []struct {
 		name, text string

@@ -95,33 +95,55 @@ func upsert(ctx context.Context, tx pgx.Tx, a Asset) error {
 	if err != nil {
 		return fmt.Errorf("encode tiers: %w", err)
 	}
-	tag, err := tx.Exec(ctx, `
+	err = tx.QueryRow(ctx, `
 		INSERT INTO assets.asset AS old (code, name, chain, contract, scale, native, min_deposit, min_withdrawal,
-			withdrawal_fee, tiers, final_depth, daily_limit, state)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
+			withdrawal_fee, tiers, final_depth, daily_limit, state, traits)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)
 		ON CONFLICT (code) DO UPDATE SET name = excluded.name, min_deposit = excluded.min_deposit,
 			min_withdrawal = excluded.min_withdrawal, withdrawal_fee = excluded.withdrawal_fee,
-			tiers = excluded.tiers, final_depth = excluded.final_depth, daily_limit = excluded.daily_limit
+			tiers = excluded.tiers, final_depth = excluded.final_depth, daily_limit = excluded.daily_limit, traits = excluded.traits
 		WHERE (old.chain, old.contract, old.scale, old.native) =
-			(excluded.chain, excluded.contract, excluded.scale, excluded.native)`,
+			(excluded.chain, excluded.contract, excluded.scale, excluded.native)
+		RETURNING state`,
 		a.Code, a.Name, string(a.Chain), a.Contract, int16(a.Scale), a.Native, a.MinDeposit, a.MinWithdrawal,
-		a.WithdrawalFee, tiers, int64(a.FinalDepth), a.DailyLimit, string(a.State)) //nolint:gosec // FinalDepth is at most maxDepth
+		a.WithdrawalFee, tiers, int64(a.FinalDepth), a.DailyLimit, string(a.State), traitTexts(a.Traits)).Scan(&a.State) //nolint:gosec // FinalDepth is at most maxDepth
 	if pg.IsUnique(err) {
 		return fmt.Errorf("%w: contract of %s belongs to another code", ErrConflict, a.Code)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%w: %s", ErrConflict, a.Code)
 	}
 	if err != nil {
 		return fmt.Errorf("store asset %s: %w", a.Code, err)
 	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("%w: %s", ErrConflict, a.Code)
+	return a.validateTraits() // under the state that is kept: new traits may forbid it
+}
+
+func traitTexts(traits []Trait) []string {
+	texts := make([]string, len(traits))
+	for i, t := range traits {
+		texts[i] = string(t)
 	}
-	return nil
+	return texts
 }
 
 // SetState changes what customers may do with an asset. ErrNotFound, ErrInvalid.
 func (r *Registry) SetState(ctx context.Context, code string, state State) error {
 	if state != Listed && state != DepositsOnly && state != Suspended {
 		return fmt.Errorf("%w: state %.20q", ErrInvalid, string(state))
+	}
+	if err := r.Refresh(ctx); err != nil {
+		return err
+	}
+	all, err := r.All(ctx)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(all, func(a Asset) bool { return a.Code == code }); i >= 0 {
+		a := all[i]
+		if a.State = state; a.validateTraits() != nil {
+			return a.validateTraits()
+		}
 	}
 	tag, err := r.cfg.Pool.Exec(ctx, `UPDATE assets.asset SET state = $2 WHERE code = $1`, code, string(state))
 	if err != nil {
@@ -137,7 +159,7 @@ func (r *Registry) SetState(ctx context.Context, code string, state State) error
 func (r *Registry) Refresh(ctx context.Context) error {
 	taken := r.cfg.Clock()
 	rows, err := r.cfg.Pool.Query(ctx, `SELECT code, name, chain, contract, scale, native, min_deposit, min_withdrawal,
-		withdrawal_fee, tiers, final_depth, daily_limit, state FROM assets.asset ORDER BY code LIMIT $1`, maxAssets)
+		withdrawal_fee, tiers, final_depth, daily_limit, state, traits FROM assets.asset ORDER BY code LIMIT $1`, maxAssets)
 	if err != nil {
 		return fmt.Errorf("read assets: %w", err)
 	}
@@ -161,13 +183,17 @@ func (r *Registry) Refresh(ctx context.Context) error {
 func scan(row pgx.CollectableRow) (Asset, error) {
 	var a Asset
 	var tiers []byte
+	var traits []string
 	err := row.Scan(&a.Code, &a.Name, &a.Chain, &a.Contract, &a.Scale, &a.Native, &a.MinDeposit, &a.MinWithdrawal,
-		&a.WithdrawalFee, &tiers, &a.FinalDepth, &a.DailyLimit, &a.State)
+		&a.WithdrawalFee, &tiers, &a.FinalDepth, &a.DailyLimit, &a.State, &traits)
 	if err != nil {
 		return Asset{}, fmt.Errorf("scan asset: %w", err)
 	}
 	if err := json.Unmarshal(tiers, &a.Tiers); err != nil {
 		return Asset{}, fmt.Errorf("decode tiers of %s: %w", a.Code, err)
+	}
+	for _, t := range traits {
+		a.Traits = append(a.Traits, Trait(t))
 	}
 	return a, nil
 }

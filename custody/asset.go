@@ -37,6 +37,9 @@ type AssetInfo struct {
 	Tiers         []Tier      // by rising UpTo
 	FinalDepth    uint64      // confirmations at which our own transaction is final
 	State         AssetState
+	// FeeOnTransfer tells that the token keeps part of each transfer: what arrived is
+	// credited, and it is not collected, because less would arrive than is booked.
+	FeeOnTransfer bool
 }
 
 // IsNative reports whether the asset pays for gas itself.

@@ -13,5 +13,6 @@ CREATE TABLE assets.asset (
 	final_depth    bigint NOT NULL CHECK (final_depth BETWEEN 1 AND 10000),
 	daily_limit    numeric(78,0) NOT NULL CHECK (daily_limit >= 0),
 	state          text NOT NULL CHECK (state IN ('listed', 'deposits_only', 'suspended')),
+	traits         text[] NOT NULL DEFAULT '{}', -- how a token departs from the standard; see traits.go
 	UNIQUE (chain, contract)
 );

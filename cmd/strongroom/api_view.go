@@ -55,6 +55,7 @@ func (v *assetView) load(ctx context.Context) error {
 			Asset: a.Money(), Chain: a.Chain, Contract: a.Contract, Native: native[a.Chain],
 			MinDeposit: a.MinDeposit, MinWithdrawal: a.MinWithdrawal, WithdrawalFee: a.WithdrawalFee,
 			DailyLimit: a.DailyLimit, FinalDepth: a.FinalDepth, State: custody.AssetState(a.State),
+			FeeOnTransfer: a.Has(assets.FeeOnTransfer),
 		}
 		if info.Native == "" {
 			return fmt.Errorf("asset %s: chain %s has no native asset", a.Code, a.Chain)

@@ -112,6 +112,9 @@ func (p *planner) pile(ctx context.Context, pile custodydb.AddressPile) error {
 	if !known || !has {
 		return fmt.Errorf("asset %s: %w", pile.Asset, custody.ErrAsset)
 	}
+	if info.FeeOnTransfer {
+		return nil // less would arrive than is booked: it stays where it is
+	}
 	use, err := p.c.cfg.Store.GasUse(ctx, pile.Chain, pile.Address, pile.Asset, p.c.cfg.Clock())
 	if err != nil {
 		return err
