@@ -156,7 +156,9 @@ const (
 	minute     = time.Minute
 )
 
-// faults fills each minute with the same kinds in another order.
+// faults fills each minute with the same kinds in another order. anvil is killed in the
+// first minute only, before it is ever reorganised, and stopped for seconds later: from
+// a state that was saved after a reorganisation it starts without some of its blocks.
 func faults(rng *rand.Rand, length time.Duration) []Fault {
 	var list []Fault
 	add := func(from time.Duration, f Fault) {
@@ -166,16 +168,23 @@ func faults(rng *rand.Rand, length time.Duration) []Fault {
 		}
 	}
 	for from, n := time.Duration(0), 0; from < length; from, n = from+minute, n+1 {
-		for range 3 {
-			add(from, Fault{Act: Reorg, Target: Ethereum, Depth: 1 + rng.IntN(mostDepth)})
+		for range 4 {
+			if n > 0 {
+				add(from, Fault{Act: Reorg, Target: Ethereum, Depth: 1 + rng.IntN(mostDepth)})
+			}
 			add(from, Fault{Act: Reorg, Target: Bitcoin, Depth: 1 + rng.IntN(mostDepth)})
+		}
+		if n == 0 {
+			add(from, Fault{Act: Kill, Target: "anvil"})
+		} else {
+			add(from, Fault{Act: Freeze, Target: "anvil", Length: time.Duration(2+rng.IntN(6)) * time.Second})
 		}
 		for range 2 {
 			add(from, Fault{Act: Links, Length: time.Duration(4+rng.IntN(6)) * time.Second})
 			add(from, Fault{Act: Kill, Target: []string{Signer, Worker, Worker2, API}[rng.IntN(4)]})
 		}
 		add(from, Fault{Act: Wipe, Target: Ethereum})
-		add(from, Fault{Act: Kill, Target: []string{"btcd", "anvil"}[n%2]})
+		add(from, Fault{Act: Kill, Target: "btcd"})
 		add(from, Fault{Act: Kill, Target: []string{"postgres", "temporal", "postgres"}[n%3]})
 		if n%3 == 1 {
 			add(from, Fault{Act: Freeze, Target: []string{Worker, Worker2}[rng.IntN(2)], Length: time.Duration(20+rng.IntN(20)) * time.Second})
