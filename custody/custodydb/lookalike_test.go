@@ -68,13 +68,13 @@ func TestLookAlikeIsRefused(t *testing.T) {
 			t.Fatalf("%s: %v", when, err)
 		}
 	}
-	w := allowed("nothing is known", "cus_a", known, false)
+	allowed("nothing is known", "cus_a", known, false)
 	refused("it resembles what was paid", "cus_a", twin)
 	allowed("of another customer", "cus_b", twin, false)
 	allowed("the same again", "cus_a", known, false)
 	allowed("confirmed", "cus_a", twin, true)
 	allowed("paid before, by confirmation", "cus_a", twin, false)
-	w = allowed("first of the third", "cus_c", known, false)
+	w := allowed("first of the third", "cus_c", known, false)
 	if _, err := k.Store.CancelWithdrawal(ctx, "cus_c", w.ID); err != nil {
 		t.Fatal(err)
 	}

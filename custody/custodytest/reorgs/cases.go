@@ -26,36 +26,41 @@ const (
 	Withdrawal   Subject = "withdrawal"
 )
 
-// Run plays every case on a bed and logs the table: what was replaced, how deep,
-// with what on the new branch, and what came of it.
-func Run(t *testing.T, name string, bed Bed) {
+// Run plays every case, each subject on a bed of its own, and logs the table: what
+// was replaced, how deep, with what on the new branch, and what came of it.
+func Run(t *testing.T, name string, open func(testing.TB) Bed) {
 	t.Helper()
-	depths := []int{1, 2, 3, 4, 5, 6}
-	if testing.Short() {
-		depths = []int{1, maxReorg, maxDepth}
-	}
 	var table strings.Builder
-	shared := newHouse(t, bed)
 	for _, subject := range []Subject{BeforeCredit, Credited, Spent, Withdrawal} {
-		for _, conflict := range []bool{false, true} {
-			for _, depth := range depths {
-				branch := "same transactions"
-				if conflict {
-					branch = "double spend"
-				}
-				t.Run(fmt.Sprintf("%s/%s/%d", subject, branch, depth), func(t *testing.T) {
-					c := &reorg{house: shared, depth: depth, conflict: conflict}
-					c.serve(t)
-					if subject == Withdrawal && conflict { // a house whose key was used by others is no good any more
-						c.house = newHouse(t, bed)
+		t.Run(string(subject), func(t *testing.T) {
+			bed := open(t)
+			shared := newHouse(t, bed)
+			for _, conflict := range []bool{false, true} {
+				for _, depth := range depths() {
+					branch := "same transactions"
+					if conflict {
+						branch = "double spend"
 					}
-					outcome := c.play(subject)
-					_, _ = fmt.Fprintf(&table, "%-8s %d  %-17s  %-23s  %s\n", name, depth, branch, subject, outcome)
-				})
+					t.Run(fmt.Sprintf("%s/%d", branch, depth), func(t *testing.T) {
+						c := &reorg{house: shared, depth: depth, conflict: conflict}
+						c.serve(t)
+						if subject == Withdrawal && conflict { // a house whose key others used is no good any more
+							c.house = newHouse(t, bed)
+						}
+						_, _ = fmt.Fprintf(&table, "%-8s %d  %-17s  %-23s  %s\n", name, depth, branch, subject, c.play(subject))
+					})
+				}
 			}
-		}
+		})
 	}
-	t.Logf("depth × chain × branch × subject → outcome (followed alone up to depth %d)\n%s", maxReorg, table.String())
+	t.Logf("chain × depth × branch × subject → outcome (followed alone up to depth %d)\n%s", maxReorg, table.String())
+}
+
+func depths() []int {
+	if testing.Short() {
+		return []int{1, maxReorg, maxDepth}
+	}
+	return []int{1, 2, 3, 4, 5, maxDepth}
 }
 
 // reorg is one case.
@@ -73,10 +78,15 @@ func (c *reorg) say(format string, args ...any) {
 
 func (c *reorg) play(subject Subject) string {
 	c.Helper()
-	if subject == Withdrawal {
+	switch subject {
+	case BeforeCredit:
+		c.underDeposit(early+1, subject)
+	case Credited:
+		c.underDeposit(early, subject)
+	case Spent:
+		c.underDeposit(instant, subject)
+	case Withdrawal:
 		c.underWithdrawal()
-	} else {
-		c.underDeposit(map[Subject]uint64{BeforeCredit: early + 1, Credited: early, Spent: instant}[subject], subject)
 	}
 	return strings.Join(c.said, "; ")
 }
@@ -108,7 +118,7 @@ func (c *reorg) replace(again, rival []byte) {
 		c.Fatalf("beyond policy: %+v, balances %+v, before %+v", status, c.balances(), before)
 	}
 	c.say("halted until cleared")
-	c.must(c.store.ClearHalt(c.ctx(), chainName, uint64(c.depth))) //nolint:gosec // small
+	c.must(c.store.ClearHalt(c.ctx(), chainName, uint64(c.depth)))
 	c.follow()
 	if status, err = c.store.Chain(c.ctx(), chainName); err != nil || status.Status != custodydb.ChainOK {
 		c.Fatalf("cleared: %+v, %v", status, err)

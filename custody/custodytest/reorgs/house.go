@@ -6,9 +6,9 @@ package reorgs
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -187,16 +187,16 @@ func (h *house) follow() {
 // walk takes each step of each withdrawal that can be taken now.
 func (h *house) walk() {
 	h.Helper()
-	h.open = slices.DeleteFunc(h.open, func(id string) bool {
-		r, err := h.store.LoadIntent(h.ctx(), id)
+	h.open = slices.DeleteFunc(h.open, func(w string) bool {
+		r, err := h.store.LoadIntent(h.ctx(), w)
 		h.must(err)
 		return r.State.Ended()
 	})
-	for _, id := range h.open {
+	for _, w := range h.open {
 		for _, step := range []func(context.Context, string) (custody.Progress, error){
 			h.desk.Screen, h.desk.Reserve, h.desk.Sign, h.desk.Send, h.desk.Observe, h.desk.Observe, h.desk.Settle,
 		} {
-			_, _ = step(h.ctx(), id) // what cannot be done now is tried after the next block
+			_, _ = step(h.ctx(), w) // what cannot be done now is tried after the next block
 		}
 	}
 }
@@ -205,9 +205,9 @@ func (h *house) walk() {
 func (h *house) withdraw(amount uint64) (custody.Withdrawal, error) {
 	h.asked++
 	w, _, err := h.store.CreateWithdrawal(h.ctx(), custody.WithdrawalRequest{
-		Customer: h.customer, IdempotencyKey: fmt.Sprint(h.asked), Asset: asset, To: h.bed.NewWallet(h.TB).Address, Amount: units(amount),
+		Customer: h.customer, IdempotencyKey: strconv.Itoa(h.asked), Asset: asset, To: h.bed.NewWallet(h.TB).Address, Amount: units(amount),
 	})
-	return w, err //nolint:wrapcheck // the tests look into it
+	return w, err
 }
 
 // deposit pays the customer from a stranger whom nobody can double spend.

@@ -41,7 +41,7 @@ func (k *keys) Sign(_ context.Context, r desk.SignRequest) (desk.Signature, erro
 
 func (k *keys) sign(plan chainadapters.Plan, unsigned []byte) (raw []byte, txid string) {
 	k.tb.Helper()
-	from := ""
+	var from string
 	if plan.Slot != nil {
 		from = plan.Slot.From
 	} else {

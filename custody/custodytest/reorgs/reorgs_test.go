@@ -9,11 +9,29 @@ import (
 )
 
 func TestFakeAccounts(t *testing.T) {
-	reorgs.Run(t, "accounts", nodes.NewFake(t, chainadapters.Account))
+	reorgs.Run(t, "accounts", func(tb testing.TB) reorgs.Bed {
+		tb.Helper()
+		return nodes.NewFake(tb, chainadapters.Account)
+	})
 }
 
-func TestFakeCoins(t *testing.T) { reorgs.Run(t, "coins", nodes.NewFake(t, chainadapters.UTXO)) }
+func TestFakeCoins(t *testing.T) {
+	reorgs.Run(t, "coins", func(tb testing.TB) reorgs.Bed {
+		tb.Helper()
+		return nodes.NewFake(tb, chainadapters.UTXO)
+	})
+}
 
-func TestAnvil(t *testing.T) { reorgs.Run(t, "anvil", nodes.NewAnvil(t)) }
+func TestAnvil(t *testing.T) {
+	reorgs.Run(t, "anvil", func(tb testing.TB) reorgs.Bed {
+		tb.Helper()
+		return nodes.NewAnvil(tb)
+	})
+}
 
-func TestBtcd(t *testing.T) { reorgs.Run(t, "btcd", nodes.NewBtcd(t)) }
+func TestBtcd(t *testing.T) {
+	reorgs.Run(t, "btcd", func(tb testing.TB) reorgs.Bed {
+		tb.Helper()
+		return nodes.NewBtcd(tb)
+	})
+}
