@@ -58,15 +58,15 @@ func (c *chaos) command() {
 		c.step()
 	case n < 78:
 		c.mine(chain, 1)
-	case n < 83:
+	case n < 82:
 		c.reorg(chain, 1+c.rnd.IntN(finalDepth-1))
-	case n < 90:
+	case n < 87:
 		c.nodes[chain].Break([]fakechain.Fault{fakechain.LostReply, fakechain.Refuse, fakechain.Down, fakechain.Duplicate, fakechain.Lagging}[c.rnd.IntN(5)])
-	case n < 95:
+	case n < 91:
 		c.nodes[chain].Break(fakechain.None)
-	case n < 96:
+	case n < 92:
 		c.chains[chain].DropPool()
-	case n < 97:
+	case n < 95:
 		c.chains[chain].SetPrice(map[chainadapters.ChainID]uint64{evm: 4e9, utxo: 8_000}[chain] * c.rnd.Uint64N(4))
 		c.pass(time.Duration(c.rnd.IntN(90)) * time.Minute)
 	case n < 98 && len(c.all) > 0:
