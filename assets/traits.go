@@ -31,11 +31,8 @@ func (a Asset) Has(t Trait) bool { return slices.Contains(a.Traits, t) }
 // validateTraits reports a trait that is unknown or repeated, that a native asset
 // cannot have, or that forbids the listing state.
 func (a Asset) validateTraits() error {
-	known := []Trait{FeeOnTransfer, Rebasing, RebasingAccepted, Pausable}
-	for i, t := range a.Traits {
-		if !slices.Contains(known, t) || slices.Contains(a.Traits[:i], t) {
-			return fmt.Errorf("%w: %q: traits: %.20q is unknown or appears twice", ErrInvalid, a.Code, string(t))
-		}
+	if err := a.knownTraits(); err != nil {
+		return err
 	}
 	switch {
 	case a.Native && len(a.Traits) > 0:
@@ -46,6 +43,16 @@ func (a Asset) validateTraits() error {
 		return fmt.Errorf("%w: %q: state: a rebasing token is suspended unless rebasing_accepted", ErrInvalid, a.Code)
 	case a.Has(FeeOnTransfer) && a.Pays():
 		return fmt.Errorf("%w: %q: state: a token that keeps a fee is not paid out", ErrInvalid, a.Code)
+	}
+	return nil
+}
+
+func (a Asset) knownTraits() error {
+	known := []Trait{FeeOnTransfer, Rebasing, RebasingAccepted, Pausable}
+	for i, t := range a.Traits {
+		if !slices.Contains(known, t) || slices.Contains(a.Traits[:i], t) {
+			return fmt.Errorf("%w: %q: traits: %.20q is unknown or appears twice", ErrInvalid, a.Code, string(t))
+		}
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type house struct {
 
 // newEVMHouse lists ether and the given contracts by code, and looks at the chain
 // through adapter.
-func newEVMHouse(tb testing.TB, node *nodes.EVM, adapter chainadapters.Adapter, contracts map[string]string) *house {
+func newEVMHouse(tb testing.TB, adapter chainadapters.Adapter, contracts map[string]string) *house {
 	tb.Helper()
 	h := &house{adapter: adapter}
 	list := func(code, contract string) {
@@ -64,7 +64,7 @@ func newEVMHouse(tb testing.TB, node *nodes.EVM, adapter chainadapters.Adapter, 
 	h.pool, err = pg.Open(context.Background(), testenv.Postgres(tb, ledger.Migrations(), custodydb.Migrations()))
 	ok(tb, err)
 	tb.Cleanup(h.pool.Close)
-	h.book, err = ledger.New(ledger.Config{Pool: h.pool, Clock: time.Now})
+	h.book, err = ledger.New(ledger.Config{Pool: h.pool, Clock: time.Now}) //nolint:forbidigo // nothing here depends on it
 	ok(tb, err)
 	tb.Cleanup(func() { _ = h.book.Close(context.Background()) })
 	adapters := map[chainadapters.ChainID]chainadapters.Adapter{evmChain: adapter}
@@ -167,7 +167,7 @@ func TestHostileTokensAreCreditedAsTheyArrived(t *testing.T) {
 		node.Invoke(t, contracts[code], "mint", none, node.Stranger(), units(1_000_000))
 	}
 	sender := node.Deploy(t, "EthSender")
-	h := newEVMHouse(t, node, node.Adapter(), contracts)
+	h := newEVMHouse(t, node.Adapter(), contracts)
 	h.follow(t)
 	pay := func(code, method string, args ...any) {
 		node.Invoke(t, contracts[code], method, none, append([]any{h.address(t, code)}, args...)...)
@@ -207,7 +207,7 @@ func TestEtherFromContractsWithoutTraces(t *testing.T) {
 	cfg := node.Config()
 	cfg.URL = proxy.URL()
 	sender := node.Deploy(t, "EthSender")
-	h := newEVMHouse(t, node, node.Open(t, cfg), map[string]string{"TUSD": node.Token()})
+	h := newEVMHouse(t, node.Open(t, cfg), map[string]string{"TUSD": node.Token()})
 	h.follow(t)
 	ether, dollar := h.address(t, "ETH"), h.address(t, "TUSD") // ether at an address for dollars is the customer's too
 	node.Fund(t, ether, units(7))
