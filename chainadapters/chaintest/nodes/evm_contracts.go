@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"bytes"
-	"context"
 	"math/big"
 	"testing"
 
@@ -101,16 +100,4 @@ func evmValue(arg any) any {
 		return list
 	}
 	return arg
-}
-
-// Read asks for one number that a contract tells.
-func (h *EVM) Read(tb testing.TB, contract, method string, args ...any) *big.Int {
-	tb.Helper()
-	var answer hexutil.Bytes
-	err := h.rpc.CallContext(context.Background(), &answer, "eth_call",
-		map[string]any{"to": contract, "data": hexutil.Bytes(h.pack(tb, contract, method, args))}, "latest")
-	if err != nil {
-		tb.Fatalf("read %s: %v", method, err)
-	}
-	return new(big.Int).SetBytes(answer)
 }
