@@ -59,8 +59,8 @@ func TestDemoResumesAfterTheSupervisorIsKilled(t *testing.T) {
 func assertOnce(t *testing.T, run *process) {
 	t.Helper()
 	out := run.output()
-	if got := strings.Count(out, "arrived outside, to the unit"); got != 3 {
-		t.Errorf("%d of 3 withdrawals arrived to the unit:\n%s", got, out)
+	if got := strings.Count(out, "arrived outside, to the unit"); got != 4 {
+		t.Errorf("%d of 4 withdrawals arrived to the unit:\n%s", got, out)
 	}
 	if strings.Contains(out, "DIFFERS") || !strings.Contains(out, "agrees") {
 		t.Errorf("ledger and chain do not agree:\n%s", out)
