@@ -4,8 +4,8 @@
 // custody does), reads no blocks (package watch does), and credits nothing that
 // has not been counted on chain.
 //
-// What counts as a deposit are the movements that adapters report: native
-// transfers and token logs of successful transactions.
+// What counts as a deposit are the movements that package watch stores: native
+// value, that which contracts sent on included, and of tokens what arrived.
 package intake
 
 import (
