@@ -59,7 +59,8 @@ func (h *house) wire(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h.collector, err = collector.New(collector.Config{Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Log: h.Log,
+	h.collector, err = collector.New(collector.Config{
+		Store: h.Store, Adapters: h.Adapters, Assets: h.Assets, Log: h.Log,
 		Merge: custody.ConsolidationPolicy{Above: 5, Most: 4, LowSatPerKVB: 1 << 40, SharePercent: 60},
 	})
 	if err != nil {
