@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"strongroom/api/client"
+	"strongroom/money"
 )
 
 // fund gives the hot wallets what network fees will cost, once.
@@ -162,9 +163,14 @@ func (t *Tour) ask(ctx context.Context, leg Leg) error {
 		return fmt.Errorf("make outside address: %w", err)
 	}
 	if t.state.Before[code] == "" {
-		before, err := t.cfg.Outside.Balance(ctx, code, to)
+		var before money.Units
+		err := t.patiently(ctx, "read outside balance", func(ctx context.Context) (bool, error) {
+			var err error
+			before, err = t.cfg.Outside.Balance(ctx, code, to)
+			return err == nil, err
+		})
 		if err != nil {
-			return fmt.Errorf("read outside balance: %w", err)
+			return err
 		}
 		t.state.Before[code] = before.String()
 		if err := t.save(); err != nil {
