@@ -173,7 +173,7 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 	}
 	cfg = chaos.Config{
 		Seed: r.Seed, Operations: r.Operations, Length: time.Duration(r.Minutes) * time.Minute, Rest: time.Duration(r.Rest) * time.Minute,
-		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Progress: func(line string) { e.printf("%s\n", line) },
+		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Calm: r.calm, Progress: func(line string) { e.printf("%s\n", line) },
 		Target: chaos.Target{Processes: func() map[string]int { return processes(s) }, Links: r.links},
 	}
 	if cfg.Target.Bitcoin, cfg.Target.Ethereum, err = nodes(vars["STRONGROOM_CHAINS_FILE"]); err != nil {
@@ -186,6 +186,16 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 		return cfg, books, err
 	}
 	return cfg, books, cfg.Ready(e.ctx)
+}
+
+// calm tells every process that its plan is over.
+func (r *chaosRun) calm() error {
+	for process := range r.plan.Crashes {
+		if err := os.WriteFile(r.file(process+".hits"+crash.Calm), nil, 0o600); err != nil {
+			return fmt.Errorf("end plan of %s: %w", process, err)
+		}
+	}
+	return nil
 }
 
 // hits reads what each process has noted.

@@ -31,6 +31,7 @@ type Config struct {
 	Pool       *pgxpool.Pool // of the platform's database, to look
 	// Hits returns how often each process passed each point, over all its lives.
 	Hits     func() (map[string]map[crash.Point]int, error)
+	Calm     func() error      // ends the plans of all processes
 	Log      func(line string) // each fault, for the record
 	Progress func(line string)
 }
@@ -62,6 +63,10 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	both.Wait()
 	r.Operations, r.Violations = l.count, l.wrong
 	cfg.Progress("the load is over: " + counts(l.count))
+	armed, err := cfg.Hits() // what is passed later does nothing
+	if err := errors.Join(err, cfg.Calm()); err != nil {
+		return r, err
+	}
 	began := time.Now()
 	stuck, err := cfg.rest(ctx)
 	if err != nil {
@@ -72,11 +77,12 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err := l.hold(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, r.tally(cfg)
+	return r, r.tally(cfg, armed)
 }
 
-// tally counts the points that were passed, and the rules that came to act.
-func (r *Report) tally(cfg Config) error {
+// tally counts the points that were passed, and the rules that came to act while
+// the plan was in force.
+func (r *Report) tally(cfg Config, armed map[string]map[crash.Point]int) error {
 	hits, err := cfg.Hits()
 	if err != nil {
 		return err
@@ -87,7 +93,7 @@ func (r *Report) tally(cfg Config) error {
 		}
 		for _, rule := range cfg.Plan.Crashes[process] {
 			switch {
-			case points[rule.Point] < rule.Hit:
+			case armed[process][rule.Point] < rule.Hit:
 			case rule.Pause == 0:
 				r.Killed[rule.Point]++
 			default:

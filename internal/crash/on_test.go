@@ -49,6 +49,7 @@ func TestHitsAreCountedOverLives(t *testing.T) {
 		s := &seam{
 			plan: Plan{{Point: HoldAfter, Hit: 5}, {Point: HoldAfter, Hit: 6, Pause: time.Minute}}, hits: f, count: count,
 			kill: func() { fired++ }, sleep: func(d time.Duration) { slept += d },
+			calm: func() bool { return false },
 		}
 		for range 4 {
 			s.at(HoldAfter)

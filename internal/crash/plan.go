@@ -86,6 +86,9 @@ func parseRule(text string) (Rule, error) {
 	return r, nil
 }
 
+// Calm, after the name of a file of hits, is a file whose presence ends the plan.
+const Calm = ".calm"
+
 // CountHits counts the lines of a file of hits; a file that is not there has none.
 func CountHits(name string) (map[Point]int, error) {
 	count := map[Point]int{}
