@@ -88,6 +88,9 @@ func (c *chaosCommand) Run(e *env) (err error) {
 func (r *chaosRun) file(name string) string { return filepath.Join(r.dir, name) }
 
 func (r *chaosRun) play(e *env) (err error) {
+	if err := r.calm(true); err != nil {
+		return err
+	}
 	s, err := r.stack(e)
 	if err != nil {
 		return errors.Join(err, r.err)
@@ -188,11 +191,16 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 	return cfg, books, cfg.Ready(e.ctx)
 }
 
-// calm tells every process that its plan is over.
-func (r *chaosRun) calm() error {
+// calm tells every process that its plan rests, or that it is in force.
+func (r *chaosRun) calm(on bool) error {
 	for process := range r.plan.Crashes {
-		if err := os.WriteFile(r.file(process+".hits"+crash.Calm), nil, 0o600); err != nil {
-			return fmt.Errorf("end plan of %s: %w", process, err)
+		name := r.file(process + ".hits" + crash.Calm)
+		change := os.Remove
+		if on {
+			change = func(name string) error { return os.WriteFile(name, nil, 0o600) }
+		}
+		if err := change(name); err != nil {
+			return fmt.Errorf("change plan of %s: %w", process, err)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ type Config struct {
 	Pool       *pgxpool.Pool // of the platform's database, to look
 	// Hits returns how often each process passed each point, over all its lives.
 	Hits     func() (map[string]map[crash.Point]int, error)
-	Calm     func() error      // ends the plans of all processes
+	Calm     func(bool) error  // lets the plans of all processes rest, or come into force
 	Log      func(line string) // each fault, for the record
 	Progress func(line string)
 }
@@ -57,14 +57,16 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	r := Report{Hits: map[crash.Point]int{}, Killed: map[crash.Point]int{}}
 	loading, end := context.WithTimeout(ctx, cfg.Length+cfg.Rest)
 	defer end()
+	if err := cfg.Calm(false); err != nil {
+		return r, err
+	}
 	var both sync.WaitGroup
 	both.Go(func() { r.Faults = cfg.Target.run(loading, cfg.Plan.Faults, cfg.Log) })
 	l.run(loading, cfg.Operations, cfg.Length)
 	both.Wait()
 	r.Operations, r.Violations = l.count, l.wrong
 	cfg.Progress("the load is over: " + counts(l.count))
-	armed, err := cfg.Hits() // what is passed later does nothing
-	if err := errors.Join(err, cfg.Calm()); err != nil {
+	if err := cfg.Calm(true); err != nil {
 		return r, err
 	}
 	began := time.Now()
@@ -77,23 +79,23 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err := l.hold(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, r.tally(cfg, armed)
+	return r, r.tally(cfg)
 }
 
 // tally counts the points that were passed, and the rules that came to act while
 // the plan was in force.
-func (r *Report) tally(cfg Config, armed map[string]map[crash.Point]int) error {
+func (r *Report) tally(cfg Config) error {
 	hits, err := cfg.Hits()
 	if err != nil {
 		return err
 	}
 	for process, points := range hits {
 		for point, n := range points {
-			r.Hits[point] += n
+			r.Hits[crash.Point(strings.TrimPrefix(string(point), crash.Idle))] += n
 		}
 		for _, rule := range cfg.Plan.Crashes[process] {
 			switch {
-			case armed[process][rule.Point] < rule.Hit:
+			case points[rule.Point] < rule.Hit:
 			case rule.Pause == 0:
 				r.Killed[rule.Point]++
 			default:
@@ -104,8 +106,7 @@ func (r *Report) tally(cfg Config, armed map[string]map[crash.Point]int) error {
 	return nil
 }
 
-// Ready waits until the customers' first deposits can be withdrawn. Processes die
-// already, each at the points that its plan names.
+// Ready waits until the customers' first deposits can be withdrawn.
 func (cfg Config) Ready(ctx context.Context) error {
 	want := len(cfg.Customers) * len(cfg.Assets)
 	for ctx.Err() == nil {

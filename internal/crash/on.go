@@ -44,26 +44,33 @@ type seam struct {
 	hits  *os.File
 	kill  func()
 	sleep func(time.Duration)
-	calm  func() bool // whether the plan is over
+	calm  func() bool // whether the plan rests
 
 	mu    sync.Mutex
 	count map[Point]int
 }
 
 func (s *seam) at(p Point) {
+	calm := s.calm()
+	noted := string(p)
+	if calm {
+		noted = Idle + noted
+	}
 	s.mu.Lock()
-	s.count[p]++
+	if !calm {
+		s.count[p]++
+	}
 	n := s.count[p]
 	if s.hits != nil {
 		// One small append is whole or absent, even where the next line kills us.
-		if _, err := s.hits.WriteString(string(p) + "\n"); err != nil {
+		if _, err := s.hits.WriteString(noted + "\n"); err != nil {
 			panic(fmt.Errorf("note crash hit: %w", err))
 		}
 	}
 	s.mu.Unlock()
 	for _, r := range s.plan {
 		switch {
-		case r.Point != p || r.Hit != n || s.calm():
+		case r.Point != p || r.Hit != n || calm:
 		case r.Pause > 0:
 			s.sleep(r.Pause)
 		default:

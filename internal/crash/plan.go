@@ -86,8 +86,13 @@ func parseRule(text string) (Rule, error) {
 	return r, nil
 }
 
-// Calm, after the name of a file of hits, is a file whose presence ends the plan.
-const Calm = ".calm"
+// While a plan rests, before and after the load, hits are noted but no rule counts them.
+const (
+	// Calm, after the name of a file of hits, is a file during whose presence the plan rests.
+	Calm = ".calm"
+	// Idle precedes the points that were passed then.
+	Idle = "~"
+)
 
 // CountHits counts the lines of a file of hits; a file that is not there has none.
 func CountHits(name string) (map[Point]int, error) {
