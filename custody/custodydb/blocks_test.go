@@ -15,6 +15,9 @@ import (
 	"strongroom/money"
 )
 
+// sender pays whatever arrives.
+const sender = "acct-outsider"
+
 // hand is a chain made by hand, where a transaction can do something else on
 // another branch and a block can come back.
 type hand struct {
@@ -97,7 +100,7 @@ func TestSameTransactionOtherContent(t *testing.T) {
 	h := newHand(t)
 	to := h.Address(t, "cus_a", custodytest.ETH)
 	pay := func(amount uint64) chainadapters.Movement {
-		return chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, To: to, Amount: money.FromUint64(amount)}
+		return chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, From: sender, To: to, Amount: money.FromUint64(amount)}
 	}
 	h.must(t, h.take(t, h.block("a")))
 	root := h.at
@@ -134,7 +137,7 @@ func TestABlockComesBack(t *testing.T) {
 	to := h.Address(t, "cus_a", custodytest.ETH)
 	h.must(t, h.take(t, h.block("a")))
 	root := h.at
-	first := h.block("a", chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, To: to, Amount: money.FromUint64(5_000)})
+	first := h.block("a", chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, From: sender, To: to, Amount: money.FromUint64(5_000)})
 	h.must(t, h.take(t, first))
 	h.must(t, h.take(t, h.block("a")))
 	second := h.at
@@ -183,7 +186,7 @@ func TestNothingIsCreditedOnACountThatLeftTheChain(t *testing.T) {
 	h.must(t, h.take(t, h.block("a")))
 	h.attest(t, 1_000_000) // plenty, at a block that is going to be replaced
 	h.rewind(t, root)
-	lie := h.block("b", chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, To: to, Amount: money.FromUint64(5_000)})
+	lie := h.block("b", chainadapters.Movement{TxID: "tx", Index: chainadapters.NativeIndex, From: sender, To: to, Amount: money.FromUint64(5_000)})
 	h.must(t, h.take(t, lie))
 	h.must(t, h.take(t, h.block("b")))
 	for range 2 { // the second time nothing is known to be attested at all
@@ -248,7 +251,7 @@ func TestThousandsOfMovements(t *testing.T) {
 			address = to
 		}
 		movements = append(movements, chainadapters.Movement{
-			TxID: "tx" + strconv.Itoa(i), Index: chainadapters.NativeIndex, To: address, Amount: money.FromUint64(2_000),
+			TxID: "tx" + strconv.Itoa(i), Index: chainadapters.NativeIndex, From: sender, To: address, Amount: money.FromUint64(2_000),
 		})
 	}
 	h.must(t, h.take(t, h.block("a", movements...)))
