@@ -23,8 +23,8 @@ import (
 	"strongroom/money"
 )
 
-// chaosCommands are there only in builds with the tag chaos.
-type chaosCommands struct {
+// ChaosCommands are there only in builds with the tag chaos.
+type ChaosCommands struct {
 	Chaos chaosCommand `cmd:"" help:"Kill everything by a seeded plan while customers use the platform, wait for rest, check all invariants."`
 }
 

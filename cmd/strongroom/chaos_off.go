@@ -2,5 +2,5 @@
 
 package main
 
-// chaosCommands are there only in builds with the tag chaos.
-type chaosCommands struct{}
+// ChaosCommands are there only in builds with the tag chaos.
+type ChaosCommands struct{}

@@ -44,7 +44,7 @@ type cli struct {
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 
 	clientCommands
-	chaosCommands
+	ChaosCommands
 }
 
 const description = `Custody, ledger and workflows of an exchange, on one machine or many.

@@ -27,8 +27,9 @@ func TestNoProductBuildContainsTheSeams(t *testing.T) {
 	}
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {
-			ImportPath       string
-			GoFiles, Imports []string
+			ImportPath string   `json:"ImportPath"` //nolint:tagliatelle // as go list writes it
+			GoFiles    []string `json:"GoFiles"`    //nolint:tagliatelle // as go list writes it
+			Imports    []string `json:"Imports"`    //nolint:tagliatelle // as go list writes it
 		}
 		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
 			break
