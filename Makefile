@@ -148,12 +148,12 @@ $(GETH):
 	@touch $@
 
 $(LITECOIN): tools/litecoind.sh
-	$(call say,litecoind from Debian's archive$(comma) unpacked and not installed)
+	$(call say,litecoind from the Debian archive$(comma) unpacked and not installed)
 	sh tools/litecoind.sh "$$PWD/$(@D)"
 	@touch $@
 
 .tools/spin/usr/bin/spin:
-	$(call say,spin from Debian's archive$(comma) unpacked and not installed)
+	$(call say,spin from the Debian archive$(comma) unpacked and not installed)
 	sh models/spin.sh .tools/spin
 	@touch $@
 
