@@ -42,7 +42,29 @@ func (c *reorg) underWithdrawal() {
 	}
 	c.paidOnce(w, true)
 	c.say("the same bytes confirmed, paid once")
+	if posted && c.otherFee() {
+		c.say("the checker names the fee of its new block")
+		return
+	}
 	c.clean()
+}
+
+// otherFee reports whether a payment that was booked for good cost another fee in
+// the block that it came back in: beyond policy the book keeps the first, and the
+// checker names the difference for a person to book. Anything else that it names
+// fails the case.
+func (c *reorg) otherFee() bool {
+	c.Helper()
+	found := c.violations()
+	for _, v := range found {
+		switch v.Invariant {
+		case "the book has the network fee of each transaction of ended intents",
+			"network fees are what our transactions cost", "ledger custody is what is on chain":
+		default:
+			c.Fatalf("violations: %v", found)
+		}
+	}
+	return len(found) > 0
 }
 
 // paidOnce checks the book: what is paid or held is the amount with its fee, once.
