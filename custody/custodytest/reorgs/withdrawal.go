@@ -26,13 +26,13 @@ func (c *reorg) underWithdrawal() {
 	c.mine(c.depth)
 	posted := c.depth >= finalDepth
 	c.paidOnce(w, posted)
-	attempts, err := c.store.Attempts(c.ctx(), w.ID)
+	booked, err := c.store.Attempts(c.ctx(), w.ID)
 	c.must(err)
-	if len(attempts) != 1 {
-		c.Fatalf("%d transactions", len(attempts))
+	if len(booked) != 1 {
+		c.Fatalf("%d transactions", len(booked))
 	}
 	thief := c.bed.NewWallet(c.TB).Address
-	rival := c.pay(attempts[0].Plan, thief, units(paid), 3)
+	rival := c.pay(booked[0].Plan, thief, units(paid), 3)
 	c.replace(nil, rival)
 	c.paidOnce(w, posted)
 	c.mine(finalDepth + 1)
@@ -42,29 +42,36 @@ func (c *reorg) underWithdrawal() {
 	}
 	c.paidOnce(w, true)
 	c.say("the same bytes confirmed, paid once")
-	if posted && c.otherFee() {
-		c.say("the checker names the fee of its new block")
+	again, err := c.store.Attempts(c.ctx(), w.ID)
+	c.must(err)
+	if before := booked[0].Fee; posted && before != again[0].Fee {
+		c.otherFee(w)
 		return
 	}
 	c.clean()
 }
 
-// otherFee reports whether a payment that was booked for good cost another fee in
-// the block that it came back in: beyond policy the book keeps the first, and the
-// checker names the difference for a person to book. Anything else that it names
-// fails the case.
-func (c *reorg) otherFee() bool {
+// otherFee is for a payment that was booked for good and cost another fee in the
+// block that it came back in: beyond policy the book keeps the first, and the
+// checker must name the payment, the expense and the chain's balance, and nothing
+// else, for a person to book the difference.
+func (c *reorg) otherFee(w custody.Withdrawal) {
 	c.Helper()
 	found := c.violations()
+	named := map[string]bool{}
 	for _, v := range found {
-		switch v.Invariant {
-		case "the book has the network fee of each transaction of ended intents",
-			"network fees are what our transactions cost", "ledger custody is what is on chain":
-		default:
-			c.Fatalf("violations: %v", found)
+		named[v.Invariant] = true
+	}
+	const payment = "the book has the network fee of each transaction of ended intents"
+	for _, v := range found {
+		if v.Invariant == payment && v.Rows != w.ID {
+			c.Fatalf("names %s: %v", v.Rows, found)
 		}
 	}
-	return len(found) > 0
+	if len(found) != 3 || !named[payment] || !named["network fees are what our transactions cost"] || !named["ledger custody is what is on chain"] {
+		c.Fatalf("violations: %v", found)
+	}
+	c.say("the checker names the fee of its new block")
 }
 
 // paidOnce checks the book: what is paid or held is the amount with its fee, once.
