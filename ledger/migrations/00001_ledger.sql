@@ -32,6 +32,11 @@ CREATE TABLE ledger.account (
 -- would find. Each update cleans its page of the version before, which costs as
 -- much as the page holds rows: pages a third full make updates cheaper, for about
 -- 160 bytes more an account.
+--
+-- The three tables that every transfer writes are vacuumed ten times more gently
+-- than others. Two of them never hold a dead row and the third is cleaned by its
+-- updates, so that vacuum only freezes and counts there: nothing that anybody waits
+-- for, while at the stock pace it took a third of a core from those who book.
 CREATE TABLE ledger.balance (
     account         bigint         PRIMARY KEY,
     debit_normal    boolean        NOT NULL,
@@ -51,7 +56,7 @@ CREATE TABLE ledger.balance (
     CONSTRAINT within_limit CHECK (max_balance = 0 OR CASE WHEN debit_normal
         THEN debits_posted + debits_pending <= credits_posted + max_balance
         ELSE credits_posted + credits_pending <= debits_posted + max_balance END)
-) WITH (fillfactor = 30);
+) WITH (fillfactor = 30, autovacuum_vacuum_cost_delay = 20);
 
 CREATE TABLE ledger.batch (
     no           bigint      PRIMARY KEY,
@@ -72,7 +77,7 @@ CREATE TABLE ledger.transaction (
     request_hash bytea       NOT NULL CHECK (octet_length(request_hash) = 32),
     event_time   timestamptz,
     metadata     jsonb
-);
+) WITH (autovacuum_vacuum_cost_delay = 20);
 
 -- kind: 1 single, 2 pending, 3 post, 4 void. Each row carries what both accounts
 -- held after it, their versions, and the row that touched each before: histories
@@ -105,7 +110,7 @@ CREATE TABLE ledger.transfer (
     CONSTRAINT void_moves_nothing CHECK (kind <> 4 OR amount = 0),
     CONSTRAINT resolves_a_pending CHECK ((kind > 2) = (pending IS NOT NULL)),
     CONSTRAINT only_pending_expires CHECK (expires IS NULL OR kind = 2)
-);
+) WITH (autovacuum_vacuum_cost_delay = 20);
 -- A pending transfer is posted or voided once.
 CREATE UNIQUE INDEX transfer_resolved_once ON ledger.transfer (pending) WHERE pending IS NOT NULL;
 -- Every 64th row of an account is a mark from which the past is found in at
