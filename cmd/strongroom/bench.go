@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"strongroom/assets"
+	collector "strongroom/custody/collect"
 	flowsbench "strongroom/internal/bench/flows"
 	ledgerbench "strongroom/internal/bench/ledger"
 	scanbench "strongroom/internal/bench/scan"
@@ -163,24 +165,27 @@ func (c *benchCommand) flows(e *env, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopStack(e, s)) }()
-	vars := s.Env()
-	books, err := openTourBooks(e, vars)
+	books, err := openTourBooks(e, s.Env())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, books.close(e.ctx)) }()
-	world, err := openOutside(vars)
+	cfg := flowsbench.Config{
+		Pool: books.pool, House: books.store, Asset: benchAsset, Count: c.Count, Callers: c.Callers,
+		Processes: func() map[string]int { return processes(s) }, Clock: e.clock,
+		Progress: func(line string) { e.printf("%s\n", line) },
+	}
+	world, err := openOutside(s.Env())
 	if err != nil {
+		return err
+	}
+	cfg.Outside = world
+	if cfg.Collect, err = books.planner(e); err != nil {
 		return err
 	}
 	asset, err := books.assetOf(e.ctx, benchAsset)
 	if err != nil {
 		return err
-	}
-	cfg := flowsbench.Config{
-		Pool: books.pool, House: books.store, Outside: world, Asset: benchAsset, Count: c.Count, Callers: c.Callers,
-		Processes: func() map[string]int { return processes(s) }, Clock: e.clock,
-		Progress: func(line string) { e.printf("%s\n", line) },
 	}
 	for text, into := range map[string]*money.Units{benchDeposit: &cfg.Amount, benchPayout: &cfg.Payout} {
 		if *into, err = asset.Money().Parse(text); err != nil {
@@ -198,8 +203,25 @@ func (c *benchCommand) flows(e *env, dir string) (err error) {
 	return nil
 }
 
-// stack is the platform as `up` runs it, but that the worker plans no collections
-// meanwhile and may have more on its way.
+// planner returns what plans one round of collections, as the worker does; it says
+// only what goes wrong.
+func (b *tourBooks) planner(e *env) (func(context.Context) error, error) {
+	view, err := newAssetView(e.ctx, b.registry, e.log)
+	if err != nil {
+		return nil, err
+	}
+	warnings := slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c, err := collector.New(collector.Config{
+		Store: b.store, Assets: view, Adapters: b.adapters, Log: warnings, Clock: e.clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.Round, nil
+}
+
+// stack is the platform as `up` runs it, but that the worker leaves it to the
+// measurement to plan collections, and may have more on its way.
 func (c *benchCommand) stack(e *env, dir string) (*stack.Stack, error) {
 	layout, err := stack.OpenLayout(dir)
 	if err != nil {

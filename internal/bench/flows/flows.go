@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"strongroom/custody"
@@ -35,13 +36,16 @@ type Config struct {
 	Pool    *pgxpool.Pool // the platform's database
 	House   House
 	Outside Outside
+	// Collect plans one round of collections of what was deposited.
+	Collect func(ctx context.Context) error
 	// Asset is what moves, and Amount how much of it each deposit brings. A
 	// withdrawal pays Payout; together with its fee it must be less.
 	Asset          string
 	Amount, Payout money.Units
 	// Count is how many deposits, and then withdrawals, are made; 200 where zero.
 	Count int
-	// Customers share them; 20 where zero.
+	// Customers share them; 200 where zero. Each has an address, and what is on an
+	// address is collected at once.
 	Customers int
 	// Callers is how many of them are asked for at once; 32 where zero.
 	Callers int
@@ -54,13 +58,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Pool == nil || c.House == nil || c.Outside == nil || c.Asset == "" || c.Processes == nil || c.Clock == nil || c.Progress == nil {
+	if c.Pool == nil || c.House == nil || c.Outside == nil || c.Collect == nil || c.Asset == "" || c.Processes == nil || c.Clock == nil || c.Progress == nil {
 		return c, errors.New("flows benchmark: config is incomplete")
 	}
 	for _, d := range []struct {
 		value *int
 		usual int
-	}{{&c.Count, 200}, {&c.Customers, 20}, {&c.Callers, 32}} {
+	}{{&c.Count, 200}, {&c.Customers, 200}, {&c.Callers, 32}} {
 		if *d.value <= 0 {
 			*d.value = d.usual
 		}
@@ -72,7 +76,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // Run makes Count deposits and waits until all can be withdrawn, then makes Count
-// withdrawals and waits until all are booked.
+// withdrawals and waits until all are booked, and at last has the deposits collected.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -80,7 +84,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	b := &bench{Config: cfg, run: fmt.Sprintf("%x", cfg.Clock().UnixNano())}
 	var r Report
-	paid, err := b.measure(ctx, "deposits", b.deposit, depositsDone, &r.Deposits)
+	paid, err := b.measure(ctx, "deposits", b.each(b.deposit), depositsDone, &r.Deposits)
 	if err != nil {
 		return r, fmt.Errorf("measure deposits: %w", err)
 	}
@@ -90,8 +94,11 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	r.Credited = len(seconds)
 	r.Credited50, r.Credited99 = percentiles(seconds)
-	if _, err = b.measure(ctx, "withdrawals", b.withdraw, withdrawalsDone, &r.Withdrawals); err != nil {
+	if _, err = b.measure(ctx, "withdrawals", b.each(b.withdraw), withdrawalsDone, &r.Withdrawals); err != nil {
 		return r, fmt.Errorf("measure withdrawals: %w", err)
+	}
+	if _, err = b.measure(ctx, "collections", b.collect, collectionsDone, &r.Collections); err != nil {
+		return r, fmt.Errorf("measure collections: %w", err)
 	}
 	return r, nil
 }
@@ -131,8 +138,31 @@ func (b *bench) withdraw(ctx context.Context, n int) (string, error) {
 	return w.ID, nil
 }
 
+// collect has all collections planned that are due and returns their ids.
+func (b *bench) collect(ctx context.Context) ([]string, error) {
+	if err := b.Collect(ctx); err != nil {
+		return nil, fmt.Errorf("plan collections: %w", err)
+	}
+	rows, err := b.Pool.Query(ctx, `SELECT id FROM custody.house_intent WHERE kind = 'collect' AND asset = $1`, b.Asset)
+	if err != nil {
+		return nil, fmt.Errorf("read collections: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read collections: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil, errNothingToCollect
+	}
+	return ids, nil
+}
+
+// errNothingToCollect reports deposits that nobody means to collect.
+var errNothingToCollect = errors.New("no collection was planned")
+
 // The time of each movement is taken where it counts for a customer: from the block
-// that holds a deposit, or from the request for a withdrawal, to the row's end.
+// that holds a deposit, or from the request for a withdrawal, to the row's end. A
+// collection counts from its plan.
 const (
 	depositsDone = `SELECT count(*) FILTER (WHERE d.state = 'withdrawable'),
 		coalesce(min(d.seen_at), now()), coalesce(max(d.updated_at), now()),
@@ -142,6 +172,10 @@ const (
 		coalesce(min(w.created_at), now()), coalesce(max(w.updated_at), now()),
 		coalesce(array_agg(extract(epoch FROM w.updated_at - w.created_at)::float8) FILTER (WHERE w.state = 'posted'), '{}')
 		FROM custody.withdrawal w WHERE w.id = ANY($1)`
+	collectionsDone = `SELECT count(*) FILTER (WHERE i.state = 'posted'),
+		coalesce(min(i.created_at), now()), coalesce(max(i.updated_at), now()),
+		coalesce(array_agg(extract(epoch FROM i.updated_at - i.created_at)::float8) FILTER (WHERE i.state = 'posted'), '{}')
+		FROM custody.house_intent i WHERE i.id = ANY($1)`
 )
 
 // minedToBalance reads how long each deposit took from the block that holds it to the
@@ -158,15 +192,15 @@ var errUnfinished = errors.New("not all are complete")
 // look is how often rows are counted; it costs the database next to nothing.
 const look = 250 * time.Millisecond
 
-// measure starts Count movements, waits for all, and says what it took. It returns
-// what they are known by.
-func (b *bench) measure(ctx context.Context, name string, begin func(context.Context, int) (string, error), done string, flow *Flow) ([]string, error) {
+// measure starts movements, waits for all, and says what it took. It returns what
+// they are known by, as start does.
+func (b *bench) measure(ctx context.Context, name string, start func(context.Context) ([]string, error), done string, flow *Flow) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.Patience)
 	defer cancel()
 	before := usage(b.Processes())
 	busy, idle := machine()
 	begun := b.Clock()
-	subjects, err := b.begin(ctx, begin)
+	subjects, err := start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +229,11 @@ func (b *bench) measure(ctx context.Context, name string, begin func(context.Con
 		case <-ticks.C:
 		}
 	}
+}
+
+// each returns what starts Count movements one by one.
+func (b *bench) each(one func(context.Context, int) (string, error)) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) { return b.begin(ctx, one) }
 }
 
 // begin starts Count movements, Callers at once.

@@ -64,8 +64,8 @@ func TestReportSaysWhatBounds(t *testing.T) {
 	idle := Flow{Count: 10, Took: time.Second, Watched: time.Hour, CPU: map[string]time.Duration{"worker": time.Second}}
 	crowded := idle
 	crowded.Machine = 0.99
-	text := Report{Deposits: busy, Withdrawals: idle}.String() + Report{Deposits: crowded, Withdrawals: idle}.String()
-	for _, want := range []string{"10.0/s", "most of all temporal", "which others use", "waiting for blocks"} {
+	text := Report{Deposits: busy, Withdrawals: idle, Collections: idle}.String() + Report{Deposits: crowded, Withdrawals: idle}.String()
+	for _, want := range []string{"10.0/s", "collections ", "most of all temporal", "which others use", "waiting for blocks"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

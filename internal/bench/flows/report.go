@@ -12,7 +12,7 @@ import (
 
 // Report is what a run found.
 type Report struct {
-	Deposits, Withdrawals Flow
+	Deposits, Withdrawals, Collections Flow
 	// Credited is how many deposits were credited, and how long that took half of
 	// them, and 99 of 100, at most from the block that holds them.
 	Credited               int
@@ -81,7 +81,7 @@ func (r Report) String() string {
 	for _, row := range []struct {
 		name string
 		flow Flow
-	}{{"deposits", r.Deposits}, {"withdrawals", r.Withdrawals}} {
+	}{{"deposits", r.Deposits}, {"withdrawals", r.Withdrawals}, {"collections", r.Collections}} {
 		f := row.flow
 		fmt.Fprintf(&out, "%-12s %5d in %8s  %7.1f/s   p50 %8s   p99 %8s\n", row.name, f.Count,
 			f.Took.Round(time.Millisecond), f.PerSecond(), f.P50.Round(time.Millisecond), f.P99.Round(time.Millisecond))
