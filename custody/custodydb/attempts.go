@@ -99,8 +99,8 @@ func (s *Store) PutSigned(ctx context.Context, r *IntentRow, a custody.Attempt) 
 		crash.At(crash.SignedBefore)
 		return nil
 	})
-	crash.At(crash.SignedAfter)
 	if err == nil {
+		crash.At(crash.SignedAfter)
 		*r = moved
 	}
 	return err

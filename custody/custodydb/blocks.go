@@ -78,13 +78,16 @@ func (s *Store) TakeBlock(ctx context.Context, t TakenBlock) error {
 			return fmt.Errorf("cursor is at %d %s: %w", c.Cursor.Height, c.Cursor.Hash, custody.ErrConflict)
 		}
 		k := &taking{s: s, tx: tx, chain: t.Chain, block: t.Block, tell: teller{tx, t.Chain, c.Moves + 1}}
-		defer crash.At(crash.BlockBefore)
-		return k.run(ctx, t.Own)
+		if err := k.run(ctx, t.Own); err != nil {
+			return err
+		}
+		crash.At(crash.BlockBefore)
+		return nil
 	})
-	crash.At(crash.BlockAfter)
 	if err != nil {
 		return fmt.Errorf("take block %d of %s: %w", t.Block.Height, t.Chain, err)
 	}
+	crash.At(crash.BlockAfter)
 	return nil
 }
 
@@ -246,13 +249,16 @@ func (s *Store) Rewind(ctx context.Context, chain chainadapters.ChainID, from, t
 		if err != nil {
 			return fmt.Errorf("move cursor: %w", err)
 		}
-		defer crash.At(crash.RewindBefore)
-		return signalGone(ctx, tell)
+		if err := signalGone(ctx, tell); err != nil {
+			return err
+		}
+		crash.At(crash.RewindBefore)
+		return nil
 	})
-	crash.At(crash.RewindAfter)
 	if err != nil {
 		return fmt.Errorf("rewind %s to %d: %w", chain, to.Height, err)
 	}
+	crash.At(crash.RewindAfter)
 	return nil
 }
 

@@ -126,13 +126,16 @@ func (s *Store) hold(ctx context.Context, req custody.WithdrawalRequest, asset c
 		if err := s.useLimit(ctx, tx, w, asset.DailyLimit); err != nil {
 			return err
 		}
-		defer crash.At(crash.HoldBefore)
-		return s.insertWithdrawal(ctx, tx, asset, w)
+		if err := s.insertWithdrawal(ctx, tx, asset, w); err != nil {
+			return err
+		}
+		crash.At(crash.HoldBefore)
+		return nil
 	})
-	crash.At(crash.HoldAfter)
 	if err != nil {
 		return fmt.Errorf("hold %s: %w", w.ID, err)
 	}
+	crash.At(crash.HoldAfter)
 	return nil
 }
 

@@ -64,7 +64,6 @@ func (s *Store) DepositWrites(m DepositMove) ledger.Attachment {
 		}
 		rounds := 0
 		if m.Act == custody.ActCredit {
-			defer crash.At(crash.CreditBefore)
 			rounds = 1
 		}
 		guard := `state = $2 AND version = $3 AND canonical = $4`
@@ -81,23 +80,34 @@ func (s *Store) DepositWrites(m DepositMove) ledger.Attachment {
 		if err := won(tag, "update deposit "+m.Row.ID); err != nil {
 			return err
 		}
-		if m.Row.Customer == "" {
-			return nil
-		}
-		if err := s.setDebt(ctx, tx, m.Debt, m.Owes); err != nil {
+		if err := s.noteMove(ctx, tx, m); err != nil {
 			return err
 		}
-		if err := putPayers(ctx, tx, m); err != nil {
-			return err
+		if m.Act == custody.ActCredit {
+			crash.At(crash.CreditBefore)
 		}
-		kind := string(m.To)
-		if m.To == custody.DepositConfirming {
-			kind = string(custody.DepositSeen)
-		}
-		return s.PutEvent(ctx, tx, m.Row.Customer, "deposit."+kind, m.Row.ID, deposited{
-			ID: m.Row.ID, Asset: m.Row.Asset, Amount: m.Row.Amount, TxID: m.Row.TxID, State: m.To, Owed: m.Owes,
-		})
+		return nil
 	}
+}
+
+// noteMove writes what a move means to the deposit's customer, where it has one.
+func (s *Store) noteMove(ctx context.Context, tx pgx.Tx, m DepositMove) error {
+	if m.Row.Customer == "" {
+		return nil
+	}
+	if err := s.setDebt(ctx, tx, m.Debt, m.Owes); err != nil {
+		return err
+	}
+	if err := putPayers(ctx, tx, m); err != nil {
+		return err
+	}
+	kind := string(m.To)
+	if m.To == custody.DepositConfirming {
+		kind = string(custody.DepositSeen)
+	}
+	return s.PutEvent(ctx, tx, m.Row.Customer, "deposit."+kind, m.Row.ID, deposited{
+		ID: m.Row.ID, Asset: m.Row.Asset, Amount: m.Row.Amount, TxID: m.Row.TxID, State: m.To, Owed: m.Owes,
+	})
 }
 
 // guardMove reads once more, in the booking's own transaction, what allows value

@@ -135,11 +135,14 @@ func (s *Store) reserve(ctx context.Context, r *IntentRow, work func(pgx.Tx) (Pl
 		if err != nil {
 			return err
 		}
-		defer crash.At(crash.ReserveBefore)
-		return s.putPlan(ctx, tx, r.ID, attempt)
+		if err := s.putPlan(ctx, tx, r.ID, attempt); err != nil {
+			return err
+		}
+		crash.At(crash.ReserveBefore)
+		return nil
 	})
-	crash.At(crash.ReserveAfter)
 	if err == nil {
+		crash.At(crash.ReserveAfter)
 		*r = moved
 	}
 	return err

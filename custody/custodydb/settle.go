@@ -24,10 +24,10 @@ func (s *Store) Settle(ctx context.Context, r *IntentRow, mined Mined, facts cus
 		return err
 	}
 	_, err = s.cfg.Ledger.Post(ctx, settleTransaction(*r, native, mined), s.endMined(*r, mined, custody.EventPost, facts, ""))
-	crash.At(crash.SettleAfter)
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", r.ID, err)
 	}
+	crash.At(crash.SettleAfter)
 	*r, err = s.LoadIntent(ctx, r.ID)
 	return err
 }
@@ -80,10 +80,13 @@ func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent
 		}
 		facts.Success, facts.Depth = success, uint64(max(depth, 0))
 		moving := r
-		defer crash.At(crash.SettleBefore)
 		if err := s.Apply(ctx, tx, &moving, event, facts, reason); err != nil {
 			return err
 		}
-		return freeUnspent(ctx, tx, r.ID)
+		if err := freeUnspent(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		crash.At(crash.SettleBefore)
+		return nil
 	}
 }

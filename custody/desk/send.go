@@ -44,12 +44,16 @@ func (d *Desk) sendAny(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	if err != nil {
 		return err
 	}
-	defer crash.At(crash.SentAfter)
-	// The caller's end may be the cause, and must not keep us from noting it.
+	event, why := custody.EventSent, ""
 	if !taken {
-		return d.move(context.WithoutCancel(ctx), r, custody.EventLost, sentFacts(), "outcome of sending is not known yet")
+		event, why = custody.EventLost, "outcome of sending is not known yet"
 	}
-	return d.move(context.WithoutCancel(ctx), r, custody.EventSent, sentFacts(), "")
+	// The caller's end may be the cause, and must not keep us from noting it.
+	if err := d.move(context.WithoutCancel(ctx), r, event, sentFacts(), why); err != nil {
+		return err
+	}
+	crash.At(crash.SentAfter)
+	return nil
 }
 
 // offer hands the node the bytes of the newest attempt or, where it does not take

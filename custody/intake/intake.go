@@ -259,11 +259,11 @@ func (i *Intake) post(ctx context.Context, b *booking, m custodydb.DepositMove) 
 		return i.postTwice(ctx, b, m)
 	}
 	_, err := i.cfg.Ledger.Post(ctx, b.tx, i.cfg.Store.DepositWrites(m))
-	if m.Act == custody.ActCredit {
-		crash.At(crash.CreditAfter)
-	}
 	if err != nil {
 		return fmt.Errorf("book %s: %w", b.tx.ID, err)
+	}
+	if m.Act == custody.ActCredit {
+		crash.At(crash.CreditAfter)
 	}
 	return nil
 }
