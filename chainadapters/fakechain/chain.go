@@ -54,6 +54,7 @@ type Chain struct {
 // block is a mined block.
 type block struct {
 	header   chainadapters.Header
+	base     money.Units // that its transactions paid per gas; the newest header says what the next will
 	receipts []receipt
 }
 
@@ -203,7 +204,8 @@ func (c *Chain) faucetFrom() string {
 // append mines one block from what of candidates is valid in order.
 func (c *Chain) append(candidates []*transaction) {
 	height := uint64(len(c.blocks))
-	b := &block{}
+	b := &block{base: c.baseFee()}
+	c.now.base = b.base
 	waiting := slices.Clone(candidates)
 	for again := true; again; { // a transaction may wait for one that arrived later
 		again = false
@@ -256,6 +258,7 @@ func (c *Chain) prune() {
 func (c *Chain) stateAt(height uint64) *state {
 	s := newState(c.family, tokenAddress(c.network))
 	for _, b := range c.blocks[:height+1] {
+		s.base = b.base
 		for i := range b.receipts {
 			_, _ = s.apply(b.receipts[i].tx) // it was applied before, in this order
 		}

@@ -38,6 +38,7 @@ type coin struct {
 type state struct {
 	family   chainadapters.Family
 	token    string
+	base     money.Units // per gas, in the block that is made
 	balances map[owned]money.Units
 	nonces   map[string]uint64
 	coins    map[chainadapters.Outpoint]coin
@@ -54,14 +55,14 @@ type receipt struct {
 
 func newState(family chainadapters.Family, token string) *state {
 	return &state{
-		family: family, token: token,
+		family: family, token: token, base: money.FromUint64(baseFee),
 		balances: map[owned]money.Units{}, nonces: map[string]uint64{}, coins: map[chainadapters.Outpoint]coin{},
 	}
 }
 
 func (s *state) clone() *state {
 	return &state{
-		family: s.family, token: s.token,
+		family: s.family, token: s.token, base: s.base,
 		balances: maps.Clone(s.balances), nonces: maps.Clone(s.nonces), coins: maps.Clone(s.coins),
 	}
 }
@@ -136,7 +137,7 @@ func (s *state) applyAccount(tx *transaction) (receipt, error) {
 		}
 	}
 	r := receipt{tx: tx, success: s.succeeds(b), spends: []chainadapters.Spend{{TxID: tx.id, From: b.From, Nonce: b.Nonce}}}
-	r.fee = gasCost(b)
+	r.fee = gasCost(b, s.base)
 	s.nonces[b.From] = b.Nonce + 1
 	if !free {
 		s.take(owned{b.From, ""}, r.fee)
@@ -210,9 +211,10 @@ func gasUse(b body) uint64 {
 	return gasNative
 }
 
-// gasCost is the gas used at the lesser of the cap and base fee plus tip.
-func gasCost(b body) money.Units {
-	gas, price := gasUse(b), money.FromUint64(baseFee)
+// gasCost is the gas used at the lesser of the cap and base fee plus tip; a
+// stranger gives no tip.
+func gasCost(b body, base money.Units) money.Units {
+	gas, price := gasUse(b), base
 	if b.Faucet == 0 {
 		gas = min(gas, b.Fee.GasLimit)
 		price, _ = price.Add(b.Fee.TipCap)

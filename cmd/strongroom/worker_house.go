@@ -52,7 +52,8 @@ func (h *house) open(ctx context.Context) error {
 	return nil
 }
 
-// resendEvery is how soon a booked payment that left the chain is sent again.
+// resendEvery is how soon a booked payment that left the chain is sent again, and
+// what it cost in its new block is booked.
 const resendEvery = time.Minute
 
 // repayEvery is how soon a debtor's released money repays what is owed.
@@ -79,6 +80,9 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 			every(ctx, resendEvery, func() {
 				if err := h.desk.ResendOrphans(ctx); err != nil && ctx.Err() == nil {
 					e.log.WarnContext(ctx, "payments that left the chain are not sent again yet", "cause", err)
+				}
+				if err := h.desk.CorrectFees(ctx); err != nil && ctx.Err() == nil {
+					e.log.WarnContext(ctx, "fees of payments that left the chain are not booked yet", "cause", err)
 				}
 			})
 			return nil

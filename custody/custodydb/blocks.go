@@ -275,6 +275,9 @@ func deleteGone(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, to 
 
 // unmine takes our own transactions out of the blocks that left the chain.
 func unmine(ctx context.Context, tell teller, to chainadapters.Ref) error {
+	if err := keepFees(ctx, tell.tx, tell.chain, to); err != nil {
+		return err
+	}
 	rows, err := tell.tx.Query(ctx, `UPDATE custody.chain_tx SET block_height = NULL, block_hash = NULL, success = NULL, fee = NULL
 		WHERE chain = $1 AND block_height > $2 RETURNING intent, kind`, tell.chain, to.Height)
 	if err != nil {

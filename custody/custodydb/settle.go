@@ -6,9 +6,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/internal/crash"
 	"strongroom/ledger"
+	"strongroom/money"
 )
 
 // Settle books a final payment and ends its intent, in one transaction that reads
@@ -68,17 +70,14 @@ func (s *Store) openFor(ctx context.Context, r *IntentRow) error {
 // facts say.
 func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent, facts custody.WithdrawalFacts, reason string) ledger.Attachment {
 	return func(ctx context.Context, tx pgx.Tx) error {
-		var depth int64
-		var success bool
-		err := tx.QueryRow(ctx, `SELECT c.height - t.block_height + 1, coalesce(t.success, false) FROM custody.chain_tx t
-			JOIN custody.block b ON b.chain = t.chain AND b.hash = t.block_hash AND b.height = t.block_height AND b.canonical
-			JOIN custody.chain c ON c.chain = t.chain
-			WHERE t.chain = $1 AND t.txid = $2 AND t.intent = $3 FOR UPDATE OF t FOR SHARE OF b`,
-			r.Chain, mined.TxID, r.ID).Scan(&depth, &success)
+		at, err := standing(ctx, tx, r.Chain, mined.TxID, r.ID)
 		if err != nil {
-			return fmt.Errorf("read %s again: %w: %w", mined.TxID, custody.ErrConflict, noRows(err))
+			return err
 		}
-		facts.Success, facts.Depth = success, uint64(max(depth, 0))
+		if at.fee != mined.Fee {
+			return fmt.Errorf("%s cost %s, and costs %s in the block that it is in now: %w", mined.TxID, mined.Fee, at.fee, custody.ErrConflict)
+		}
+		facts.Success, facts.Depth = at.success, at.depth
 		moving := r
 		if err := s.Apply(ctx, tx, &moving, event, facts, reason); err != nil {
 			return err
@@ -89,4 +88,27 @@ func (s *Store) endMined(r IntentRow, mined Mined, event custody.WithdrawalEvent
 		crash.At(crash.SettleBefore)
 		return nil
 	}
+}
+
+// stands is how a transaction of ours stands in the canonical chain.
+type stands struct {
+	depth   uint64
+	success bool
+	fee     money.Units
+}
+
+// standing reads a transaction of an intent again and keeps it where it is until tx
+// ends. It returns custody.ErrConflict where it is in no canonical block.
+func standing(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, txid, intent string) (stands, error) {
+	var at stands
+	var depth int64
+	err := tx.QueryRow(ctx, `SELECT c.height - t.block_height + 1, coalesce(t.success, false), coalesce(t.fee, 0)::numeric(78,0) FROM custody.chain_tx t
+		JOIN custody.block b ON b.chain = t.chain AND b.hash = t.block_hash AND b.height = t.block_height AND b.canonical
+		JOIN custody.chain c ON c.chain = t.chain
+		WHERE t.chain = $1 AND t.txid = $2 AND t.intent = $3 FOR UPDATE OF t FOR SHARE OF b`, chain, txid, intent).Scan(&depth, &at.success, &at.fee)
+	if err != nil {
+		return at, fmt.Errorf("read %s again: %w: %w", txid, custody.ErrConflict, noRows(err))
+	}
+	at.depth = uint64(max(depth, 0))
+	return at, nil
 }

@@ -536,14 +536,22 @@ func TestSettleReadsTheChainAgain(t *testing.T) {
 	r, err := h.store.LoadIntent(ctx, w.ID)
 	h.must(err)
 	facts := custody.WithdrawalFacts{Signed: true, FinalDepth: finalDepth, Depth: 99, Agreed: true, Success: true, Pays: true}
+	sent, err := h.store.Attempts(ctx, w.ID)
+	h.must(err)
+	fee := sent[0].Fee
 	settle := func(r custodydb.IntentRow, txid string) error {
-		return h.store.Settle(ctx, &r, custodydb.Mined{TxID: txid, Fee: units(1)}, facts)
+		return h.store.Settle(ctx, &r, custodydb.Mined{TxID: txid, Fee: fee}, facts)
 	}
 	const transfers = `SELECT count(*) FROM ledger.transfer`
 	before, booked := h.balance(custody.FundingAccount(customer, "ETH")), h.count(transfers)
 	if err := settle(r, "another"); !errors.Is(err, custody.ErrConflict) {
 		t.Errorf("by a transaction that is not ours: %v", err)
 	}
+	fee = units(1)
+	if err := settle(r, p.TxID); !errors.Is(err, custody.ErrConflict) {
+		t.Errorf("at the fee of another block: %v", err)
+	}
+	fee = sent[0].Fee
 	stale := r
 	stale.Version--
 	if err := settle(stale, p.TxID); !errors.Is(err, custody.ErrConflict) {

@@ -212,6 +212,15 @@ CREATE INDEX coin_spent_at ON custody.coin (chain, spent_height) WHERE spent_hei
 CREATE INDEX chain_tx_unmined ON custody.chain_tx (intent) WHERE block_height IS NULL;
 CREATE INDEX chain_tx_mined ON custody.chain_tx (chain, block_height);
 
+-- What the book has as the network fee of an intent whose transaction lost its block
+-- after the intent had ended: its next block may cost another. round counts the
+-- corrections; both change in the transaction that books one.
+CREATE TABLE custody.network_fee (
+  intent text PRIMARY KEY,
+  booked numeric(78,0) NOT NULL CHECK (booked >= 0),
+  round  integer NOT NULL DEFAULT 0 CHECK (round >= 0)
+);
+
 -- Idempotency of requests from outside.
 CREATE TABLE custody.idem (
   customer     text NOT NULL,

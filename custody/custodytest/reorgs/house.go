@@ -182,6 +182,7 @@ func (h *house) follow() {
 	h.walk()
 	h.must(h.intake.RepayDebts(h.ctx()))
 	_ = h.desk.ResendOrphans(h.ctx()) // a halted chain is asked again later
+	_ = h.desk.CorrectFees(h.ctx())
 }
 
 // walk takes each step of each withdrawal that can be taken now.

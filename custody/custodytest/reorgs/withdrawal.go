@@ -3,6 +3,7 @@ package reorgs
 import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 	"strongroom/money"
 )
 
@@ -42,36 +43,23 @@ func (c *reorg) underWithdrawal() {
 	}
 	c.paidOnce(w, true)
 	c.say("the same bytes confirmed, paid once")
-	again, err := c.store.Attempts(c.ctx(), w.ID)
-	c.must(err)
-	if before := booked[0].Fee; posted && before != again[0].Fee {
-		c.otherFee(w)
-		return
-	}
+	c.corrected(booked[0], posted)
 	c.clean()
 }
 
-// otherFee is for a payment that was booked for good and cost another fee in the
-// block that it came back in: beyond policy the book keeps the first, and the
-// checker must name the payment, the expense and the chain's balance, and nothing
-// else, for a person to book the difference.
-func (c *reorg) otherFee(w custody.Withdrawal) {
+// corrected checks that another fee in the block that a booked payment came back in
+// is booked, and that nothing is corrected otherwise.
+func (c *reorg) corrected(before custodydb.Sent, posted bool) {
 	c.Helper()
-	found := c.violations()
-	named := map[string]bool{}
-	for _, v := range found {
-		named[v.Invariant] = true
+	now, err := c.store.Attempts(c.ctx(), before.Intent)
+	c.must(err)
+	_, err = c.book.Transaction(c.ctx(), "wdr/"+before.Intent+"/fee/1")
+	if due := posted && now[0].Fee != before.Fee; due != (err == nil) {
+		c.Fatalf("cost %s, then %s; correction: %v", before.Fee, now[0].Fee, err)
 	}
-	const payment = "the book has the network fee of each transaction of ended intents"
-	for _, v := range found {
-		if v.Invariant == payment && v.Rows != w.ID {
-			c.Fatalf("names %s: %v", v.Rows, found)
-		}
+	if err == nil {
+		c.say("the fee of its new block is booked")
 	}
-	if len(found) != 3 || !named[payment] || !named["network fees are what our transactions cost"] || !named["ledger custody is what is on chain"] {
-		c.Fatalf("violations: %v", found)
-	}
-	c.say("the checker names the fee of its new block")
 }
 
 // paidOnce checks the book: what is paid or held is the amount with its fee, once.
