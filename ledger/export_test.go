@@ -10,13 +10,17 @@ import (
 
 // PureBook drives the pure book as a committer would, without a database.
 type PureBook struct {
-	book  *book
-	known known
+	book   *book
+	known  known
+	before before
 }
 
 // NewPureBook returns a book with the given accounts.
-func NewPureBook(accounts []Account) *PureBook {
-	p := &PureBook{book: newBook(1 << 20), known: known{transactions: map[string]receipt{}, transfers: map[TransferID]struct{}{}}}
+func NewPureBook(accounts []Account) *PureBook { return NewPureBookOf(accounts, 1<<20) }
+
+// NewPureBookOf returns one that caches so many entries.
+func NewPureBookOf(accounts []Account, entries int) *PureBook {
+	p := &PureBook{book: newBook(entries), known: known{transactions: map[string]receipt{}, transfers: map[TransferID]struct{}{}}}
 	p.book.forget()
 	p.book.begin(head{batch: nothingConfirmed})
 	for i, a := range accounts {
@@ -26,6 +30,7 @@ func NewPureBook(accounts []Account) *PureBook {
 		}
 		p.book.accounts.put(&kept)
 	}
+	p.remember(head{batch: nothingConfirmed})
 	return p
 }
 
@@ -35,8 +40,10 @@ func (p *PureBook) NextBatch() {
 		p.known.transfers[id] = struct{}{}
 	}
 	after := head{batch: p.book.batch, seq: p.book.seq}
+	p.endBatch()
 	p.book.confirm(after)
 	p.book.begin(after)
+	p.remember(after)
 }
 
 // Post judges tx and reports whether it was booked before.
