@@ -6,21 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"time"
 
-	"strongroom/api"
-	"strongroom/api/client"
-	"strongroom/assets"
-	"strongroom/identity/reqsign"
 	"strongroom/internal/chaos"
 	"strongroom/internal/crash"
 	"strongroom/internal/devstack/stack"
-	"strongroom/money"
 )
 
 // ChaosCommands are there only in builds with the tag chaos.
@@ -32,7 +24,7 @@ type ChaosCommands struct {
 type chaosCommand struct {
 	Operations int    `help:"How many operations." default:"4000"`
 	Seed       uint64 `help:"Decides the plan of faults and the order of operations." default:"1"`
-	Minutes    int    `help:"How long the operations take." default:"7"`
+	Minutes    int    `help:"How long the operations take." default:"8"`
 	Rest       int    `help:"Minutes within which all must come to rest afterwards." default:"5"`
 	Kills      int    `help:"Kills per point and process." default:"4"`
 	Customers  int    `help:"Customers." default:"12"`
@@ -51,13 +43,14 @@ type chaosRun struct {
 
 	dir   string
 	plan  chaos.Plan
+	begun time.Time
 	links []*chaos.Link
 	err   error // of children, which cannot return one
 }
 
 // Run plays the run and keeps its folder where it failed.
 func (c *chaosCommand) Run(e *env) (err error) {
-	run := &chaosRun{chaosCommand: c, dir: c.Dir, plan: chaos.NewPlan(c.Seed, c.Kills, c.Operations, time.Duration(c.Minutes)*time.Minute)}
+	run := &chaosRun{chaosCommand: c, dir: c.Dir, begun: e.clock(), plan: chaos.NewPlan(c.Seed, c.Kills, c.Operations, time.Duration(c.Minutes)*time.Minute)}
 	if run.dir == "" {
 		if run.dir, err = os.MkdirTemp("", "strongroom-chaos-"); err != nil {
 			return fmt.Errorf("make folder: %w", err)
@@ -115,22 +108,28 @@ func (r *chaosRun) play(e *env) (err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	cfg.Log = func(line string) { _, _ = fmt.Fprintf(log, "%s %s\n", e.clock().Format(time.TimeOnly), line) }
+	ready := e.clock()
+	e.printf("set up in %s; %d operations begin\n", ready.Sub(r.begun).Round(time.Second), r.Operations)
 	report, err := chaos.Run(e.ctx, cfg)
 	if err != nil {
 		return err
 	}
 	e.printf("\nseed %d\n%s\n", r.Seed, report)
-	return r.judge(e, s, report)
+	return r.judge(e, s, report, ready.Sub(r.begun))
 }
 
 // judge checks the books and says whether the run was one.
-func (r *chaosRun) judge(e *env, s *stack.Stack, report chaos.Report) error {
+func (r *chaosRun) judge(e *env, s *stack.Stack, report *chaos.Report, setUp time.Duration) error {
+	began := e.clock()
 	err := checkInvariants(e, s.Env())
+	whole := func(d time.Duration) time.Duration { return d.Round(time.Second) }
+	e.printf("time: set-up %s, load %s, rest %s, promises %s, invariants %s, all %s\n", whole(setUp), whole(report.Loaded),
+		whole(report.Rested), whole(report.Held), whole(e.clock().Sub(began)), whole(e.clock().Sub(r.begun)))
 	if n := len(report.Violations); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%w: %d violations", errChaos, n))
 	}
 	if missed := report.Missed(); len(missed) > 0 && r.Operations >= fullSize {
-		err = errors.Join(err, fmt.Errorf("%w: points passed less than %d times: %v", errChaos, chaos.LeastHits, missed))
+		err = errors.Join(err, fmt.Errorf("%w: points passed less than %d times or not killed at: %v", errChaos, chaos.LeastHits, missed))
 	}
 	if report.Total() < r.Operations {
 		err = errors.Join(err, fmt.Errorf("%w: %d of %d operations", errChaos, report.Total(), r.Operations))
@@ -176,10 +175,10 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 	}
 	cfg = chaos.Config{
 		Seed: r.Seed, Operations: r.Operations, Length: time.Duration(r.Minutes) * time.Minute, Rest: time.Duration(r.Rest) * time.Minute,
-		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Calm: r.calm, Progress: func(line string) { e.printf("%s\n", line) },
+		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Calm: r.calm, Clock: e.clock, Progress: func(line string) { e.printf("%s\n", line) },
 		Target: chaos.Target{Processes: func() map[string]int { return processes(s) }, Links: r.links},
 	}
-	if cfg.Target.Bitcoin, cfg.Target.Ethereum, err = nodes(vars["STRONGROOM_CHAINS_FILE"]); err != nil {
+	if cfg.Target.Coins, cfg.Target.Ethereum, err = nodes(vars["STRONGROOM_CHAINS_FILE"], world); err != nil {
 		return cfg, books, err
 	}
 	if cfg.Assets, err = books.chaosAssets(e.ctx, world); err != nil {
@@ -216,127 +215,4 @@ func (r *chaosRun) hits() (map[string]map[crash.Point]int, error) {
 		}
 	}
 	return all, nil
-}
-
-// Amounts, in wholes. Every customer begins with enough for all it will ask for.
-const (
-	chaosHotBTC, chaosHotCoins = "0.25", 24 // each of that many coins
-	chaosHotETH, chaosHotTUSD  = "60", "50000"
-)
-
-// chaosAssets fills the hot wallets and returns what moves.
-func (b *tourBooks) chaosAssets(ctx context.Context, world payer) ([]chaos.Asset, error) {
-	var list []chaos.Asset
-	for _, want := range []struct {
-		code, fund, deposit, payout string
-		coins, share                int
-	}{
-		{"ETH", chaosHotETH, "0.05", "0.01", 1, 4},
-		{"TUSD", chaosHotTUSD, "50", "5", 1, 4},
-		{"BTC", chaosHotBTC, "0.02", "0.004", chaosHotCoins, 2},
-	} {
-		a, err := b.assetOf(ctx, want.code)
-		if err != nil {
-			return nil, err
-		}
-		if err := b.fill(ctx, world, a, want.fund, want.coins); err != nil {
-			return nil, err
-		}
-		list = append(list, chaos.Asset{Asset: a.Money(), Share: want.share, Deposit: want.deposit, Payout: want.payout})
-	}
-	return list, nil
-}
-
-// fill pays into a hot wallet and waits until the book has it.
-func (b *tourBooks) fill(ctx context.Context, world payer, a assets.Asset, each string, times int) error {
-	amount, err := a.Money().Parse(each)
-	if err != nil {
-		return err
-	}
-	hot, err := b.store.HotAddress(ctx, a.Chain)
-	if err != nil {
-		return err
-	}
-	var total money.Units
-	var payments []func() error
-	for range times {
-		payments = append(payments, func() error { _, err := world.Pay(ctx, a.Code, hot.Address, amount); return err })
-		if total, err = total.Add(amount); err != nil {
-			return err
-		}
-	}
-	if err := atOnce(payments); err != nil {
-		return err
-	}
-	for {
-		held, err := b.custodyBalance(ctx, a)
-		if err != nil || !held.Less(total) {
-			return err
-		}
-		if !pause(ctx, look) {
-			return fmt.Errorf("await funds of %s: %w", a.Code, ctx.Err())
-		}
-	}
-}
-
-// enroll makes the customers, with a key, addresses and a first deposit each.
-func (r *chaosRun) enroll(e *env, vars map[string]string, world payer, moves []chaos.Asset) ([]chaos.Customer, error) {
-	cred, err := readCredential(adminFile(vars["STRONGROOM_STATE_DIR"]))
-	if err != nil {
-		return nil, err
-	}
-	url := vars["STRONGROOM_API_URL"]
-	operator, err := client.New(client.Config{URL: url, Credential: cred, Clock: e.clock})
-	if err != nil {
-		return nil, err
-	}
-	first := map[string]string{"ETH": "3", "TUSD": "3000", "BTC": "0.8"}
-	list := make([]chaos.Customer, r.Customers)
-	var payments []func() error
-	for n := range list {
-		if list[n], err = enrollOne(e, operator, url, "chaos-"+strconv.Itoa(n)); err != nil {
-			return nil, err
-		}
-		for _, a := range moves {
-			var at struct{ Address string }
-			if err := list[n].Client.Do(e.ctx, http.MethodPost, "/v1/deposit-addresses", map[string]string{"asset": a.Code}, &at); err != nil {
-				return nil, err
-			}
-			list[n].Addresses[a.Code] = at.Address
-			units, err := a.Parse(first[a.Code])
-			if err != nil {
-				return nil, err
-			}
-			payments = append(payments, func() error { _, err := world.Pay(e.ctx, a.Code, at.Address, units); return err })
-		}
-	}
-	return list, atOnce(payments)
-}
-
-// atOnce does everything at once and joins what went wrong.
-func atOnce(list []func() error) error {
-	errs := make([]error, len(list))
-	var all sync.WaitGroup
-	for i, one := range list {
-		all.Go(func() { errs[i] = one() })
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-func enrollOne(e *env, operator *client.Client, url, name string) (chaos.Customer, error) {
-	var none chaos.Customer
-	var customer api.Customer
-	if err := operator.Do(e.ctx, http.MethodPost, "/v1/customers", map[string]string{"name": name, "reference": name}, &customer); err != nil {
-		return none, err
-	}
-	var created api.CreatedKey
-	err := operator.Do(e.ctx, http.MethodPost, "/v1/customers/"+customer.ID+"/keys",
-		map[string]any{"label": name, "scheme": "hmac-sha256", "scopes": []string{"read", "withdraw"}}, &created)
-	if err != nil {
-		return none, err
-	}
-	cred := reqsign.Credential{Key: created.Key.ID, Scheme: reqsign.HMAC, Secret: created.Secret, Customer: customer.ID}
-	own, err := client.New(client.Config{URL: url, Credential: cred, Clock: e.clock})
-	return chaos.Customer{Client: own, Addresses: map[string]string{}}, err
 }

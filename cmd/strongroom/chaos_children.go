@@ -89,7 +89,7 @@ func (r *chaosRun) linkChains(layout stack.Layout) (string, error) {
 			return "", err
 		}
 	}
-	text, err := json.Marshal(list)
+	text, err := json.Marshal(list) //nolint:gosec,musttag // a file of ours, like the one that was read
 	if err != nil {
 		return "", fmt.Errorf("encode chains: %w", err)
 	}
@@ -109,20 +109,29 @@ func (r *chaosRun) linkURL(c chainadapters.Config) (string, error) {
 	return at.String(), err
 }
 
-// nodes returns how the nodes are reached without a link.
-func nodes(file string) (bitcoin, ethereum devstack.RPC, err error) {
+// nodes returns how the nodes are reached without a link. Branches are mined to an
+// address of their own: in the same second litecoind would make the block again that
+// was just taken away.
+func nodes(file string, world chaos.Outside) (coins map[string]chaos.CoinNode, ethereum devstack.RPC, err error) {
 	list, err := readChains(file)
 	if err != nil {
-		return bitcoin, ethereum, err
+		return nil, ethereum, err
 	}
+	lite, err := world.Address("LTC", "another miner")
+	if err != nil {
+		return nil, ethereum, fmt.Errorf("find who mines branches: %w", err)
+	}
+	coins = map[string]chaos.CoinNode{}
 	for _, c := range list {
 		rpc := devstack.RPC{URL: c.URL, User: c.User, Password: c.Password}
 		switch c.Chain {
-		case "bitcoin-regtest":
-			bitcoin = rpc
-		case "ethereum-dev":
+		case chaos.Bitcoin:
+			coins[chaos.Bitcoin] = chaos.CoinNode{RPC: rpc}
+		case chaos.Litecoin:
+			coins[chaos.Litecoin] = chaos.CoinNode{RPC: rpc, Address: lite}
+		case chaos.Ethereum:
 			ethereum = rpc
 		}
 	}
-	return bitcoin, ethereum, nil
+	return coins, ethereum, nil
 }

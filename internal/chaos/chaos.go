@@ -31,7 +31,8 @@ type Config struct {
 	Pool       *pgxpool.Pool // of the platform's database, to look
 	// Hits returns how often each process passed each point, over all its lives.
 	Hits     func() (map[string]map[crash.Point]int, error)
-	Calm     func(bool) error  // lets the plans of all processes rest, or come into force
+	Calm     func(bool) error // lets the plans of all processes rest, or come into force
+	Clock    func() time.Time
 	Log      func(line string) // each fault, for the record
 	Progress func(line string)
 }
@@ -46,39 +47,46 @@ type Report struct {
 	Ended      map[string]int      // withdrawals by state
 	Deposits   map[string]int      // by state
 	Violations []string            // of what the customers and the outside world see
-	Rested     time.Duration
+	Loaded     time.Duration       // how long the load took
+	Rested     time.Duration       // and then the way to rest
+	Held       time.Duration       // and then to compare promises with chains
 }
 
 // Run loads the platform while the plan is done to it, waits until all is at rest,
 // and holds what customers were promised against what the nodes show. The invariants
 // of the books are the caller's to check afterwards.
-func Run(ctx context.Context, cfg Config) (Report, error) {
+func Run(ctx context.Context, cfg Config) (*Report, error) {
 	l := &load{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 2)), count: map[string]int{}}
-	r := Report{Hits: map[crash.Point]int{}, Killed: map[crash.Point]int{}}
+	r := &Report{Hits: map[crash.Point]int{}, Killed: map[crash.Point]int{}}
 	loading, end := context.WithTimeout(ctx, cfg.Length+cfg.Rest)
 	defer end()
 	if err := cfg.Calm(false); err != nil {
 		return r, err
 	}
 	var both sync.WaitGroup
+	cfg.Target.taken, cfg.Target.clock = cfg.taken, cfg.Clock
+	began := cfg.Clock()
 	both.Go(func() { r.Faults = cfg.Target.run(loading, cfg.Plan.Faults, cfg.Log) })
 	l.run(loading, cfg.Operations, cfg.Length)
 	both.Wait()
+	r.Loaded = cfg.Clock().Sub(began)
 	r.Operations, r.Violations = l.count, l.wrong
 	cfg.Progress("the load is over: " + counts(l.count))
 	if err := cfg.Calm(true); err != nil {
 		return r, err
 	}
-	began := time.Now()
+	began = cfg.Clock()
 	stuck, err := cfg.rest(ctx)
 	if err != nil {
 		return r, err
 	}
-	r.Rested = time.Since(began)
+	r.Rested = cfg.Clock().Sub(began)
 	r.Violations = append(r.Violations, stuck...)
-	if err := l.hold(ctx, &r); err != nil {
+	began = cfg.Clock()
+	if err := l.hold(ctx, r); err != nil {
 		return r, err
 	}
+	r.Held = cfg.Clock().Sub(began)
 	return r, r.tally(cfg)
 }
 
@@ -104,6 +112,17 @@ func (r *Report) tally(cfg Config) error {
 		}
 	}
 	return nil
+}
+
+// taken is what reorganisations are aimed by.
+func (cfg Config) taken(ctx context.Context, chain string, from uint64) (taken, credited bool, err error) {
+	err = cfg.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM custody.chain WHERE chain = $1 AND height >= $2),
+		EXISTS (SELECT FROM custody.deposit WHERE chain = $1 AND canonical AND block_height >= $2 AND state IN ('credited', 'withdrawable'))`,
+		chain, from).Scan(&taken, &credited)
+	if err != nil {
+		err = fmt.Errorf("look for blocks that are taken in: %w", err)
+	}
+	return taken, credited, err
 }
 
 // Ready waits until the customers' first deposits can be withdrawn.
@@ -137,10 +156,10 @@ const (
 
 // rest waits until nothing is open any more; what stays open is a violation.
 func (cfg Config) rest(ctx context.Context) ([]string, error) {
-	deadline := time.Now().Add(cfg.Rest)
+	deadline := cfg.Clock().Add(cfg.Rest)
 	quiet, last := 0, ""
 	var list []string
-	for time.Now().Before(deadline) {
+	for cfg.Clock().Before(deadline) {
 		var err error
 		if list, err = cfg.unfinished(ctx); err == nil && len(list) == 0 {
 			if quiet++; quiet == quietFor {
@@ -198,30 +217,42 @@ func (l *load) hold(ctx context.Context, r *Report) error {
 		return err
 	}
 	for _, o := range l.all {
-		if o.to == "" {
-			continue
-		}
-		state := ""
-		err := l.cfg.Pool.QueryRow(ctx, `SELECT coalesce((SELECT state FROM custody.withdrawal WHERE destination = $1), '')`, o.to).Scan(&state)
+		wrong, err := l.holdOne(ctx, o)
 		if err != nil {
-			return fmt.Errorf("read %s: %w", o.key, err)
+			return err
 		}
-		want, err := o.asset.Parse(o.asset.Payout)
-		if err != nil {
-			return fmt.Errorf("read amount: %w", err)
-		}
-		got, err := l.cfg.Outside.Balance(ctx, o.asset.Code, o.to)
-		if err != nil {
-			return fmt.Errorf("ask what %s has: %w", o.to, err)
-		}
-		switch paid := custody.WithdrawalState(state) == custody.WithdrawalPosted; {
-		case o.id != "" && state == "":
-			r.Violations = append(r.Violations, fmt.Sprintf("%s was promised as %s and is not there", o.key, o.id))
-		case paid && got != want, !paid && !got.IsZero():
-			r.Violations = append(r.Violations, fmt.Sprintf("%s is %q with %s of %s %s at its destination", o.key, state, got, want, o.asset.Code))
+		if wrong != "" {
+			r.Violations = append(r.Violations, wrong)
 		}
 	}
 	return nil
+}
+
+// holdOne says what is wrong with one order; empty for nothing.
+func (l *load) holdOne(ctx context.Context, o *order) (wrong string, err error) {
+	if o.to == "" {
+		return "", nil
+	}
+	state := ""
+	err = l.cfg.Pool.QueryRow(ctx, `SELECT coalesce((SELECT state FROM custody.withdrawal WHERE destination = $1), '')`, o.to).Scan(&state)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", o.key, err)
+	}
+	want, err := o.asset.Parse(o.asset.Payout)
+	if err != nil {
+		return "", fmt.Errorf("read amount: %w", err)
+	}
+	got, err := l.cfg.Outside.Balance(ctx, o.asset.Code, o.to)
+	if err != nil {
+		return "", fmt.Errorf("ask what %s has: %w", o.to, err)
+	}
+	switch paid := custody.WithdrawalState(state) == custody.WithdrawalPosted; {
+	case o.id != "" && state == "":
+		return fmt.Sprintf("%s was promised as %s and is not there", o.key, o.id), nil
+	case paid && got != want, !paid && !got.IsZero():
+		return fmt.Sprintf("%s is %q with %s of %s %s at its destination", o.key, state, got, want, o.asset.Code), nil
+	}
+	return "", nil
 }
 
 // states counts rows by state.

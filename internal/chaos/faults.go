@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,68 +16,116 @@ import (
 // Target is what faults are done to.
 type Target struct {
 	Processes func() map[string]int // process ids by name; 0 where one is down
-	Bitcoin   devstack.RPC
+	Coins     map[string]CoinNode   // by chain
 	Ethereum  devstack.RPC
 	Links     []*Link
+
+	// taken tells whether the platform has taken in a chain's block of this height,
+	// and whether deposits in blocks from there on are credited.
+	clock func() time.Time
+	taken func(ctx context.Context, chain string, from uint64) (taken, credited bool, err error)
 }
 
 // done counts what was done, by act and target.
 type done map[string]int
 
-// errNotNow reports a fault that could not be done: what it needs is down.
+// errNotNow reports a fault that could not be done: what it needs is down, and
+// nothing has happened yet.
 var errNotNow = errors.New("not now")
 
-// faultWithin bounds one fault's questions to a node.
-const faultWithin = 20 * time.Second
+// Bounds of one fault.
+const (
+	faultWithin = 20 * time.Second
+	againFor    = 8 * time.Second // tries where its target is down
+	againEvery  = 200 * time.Millisecond
+	aimFor      = 6 * time.Second // waits for something worth a reorganisation
+	aimEvery    = 100 * time.Millisecond
+)
 
-// run does the faults at their times, one after the other.
+// run does the faults at their times. Those of one chain wait for each other, and so
+// do those of all processes.
 func (t Target) run(ctx context.Context, plan []Fault, say func(string)) done {
-	begun, counts := time.Now(), done{}
+	begun, counts := t.clock(), done{}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	lanes := map[string][]Fault{}
 	for _, f := range plan {
-		if !sleep(ctx, time.Until(begun.Add(f.At))) {
-			break
-		}
-		err := t.do(ctx, f)
-		name := string(f.Act) + " " + f.Target
-		if err != nil {
-			name += " (could not be done)"
-		}
-		counts[name]++
-		say(fmt.Sprintf("%s: %v", f, err))
+		lanes[laneOf(f)] = append(lanes[laneOf(f)], f)
 	}
-	for _, l := range t.Links {
-		l.Bad(false)
+	for _, lane := range lanes {
+		all.Go(func() {
+			for _, f := range lane {
+				if !sleep(ctx, begun.Add(f.At).Sub(t.clock())) {
+					return
+				}
+				how, err := t.try(ctx, f)
+				mu.Lock()
+				counts[string(f.Act)+" "+f.Target+how]++
+				say(fmt.Sprintf("%s%s: %v", f, how, err))
+				mu.Unlock()
+			}
+		})
 	}
+	all.Wait()
+	t.links(false)
 	return counts
 }
 
-func (t Target) do(ctx context.Context, f Fault) error {
-	ctx, cancel := context.WithTimeout(ctx, faultWithin+f.Length)
+// laneOf is the chain that a fault concerns: its node is not killed in the midst of
+// a reorganisation, which would be none then. Empty for all else.
+func laneOf(f Fault) string {
+	switch {
+	case f.Act == Reorg || f.Act == Wipe:
+		return f.Target
+	case f.Target == "btcd":
+		return Bitcoin
+	case f.Target == "litecoind":
+		return Litecoin
+	case f.Target == "anvil":
+		return Ethereum
+	}
+	return ""
+}
+
+// try does a fault, again for a while where its target is down, and tells in words
+// how it went.
+func (t Target) try(ctx context.Context, f Fault) (how string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, faultWithin+againFor)
 	defer cancel()
+	for until := t.clock().Add(againFor); ; {
+		how, err = t.do(ctx, f)
+		if err == nil || !errors.Is(err, errNotNow) || t.clock().After(until) || !sleep(ctx, againEvery) {
+			break
+		}
+	}
+	if err != nil {
+		how = " (could not be done)"
+	}
+	return how, err
+}
+
+func (t Target) do(ctx context.Context, f Fault) (how string, err error) {
 	switch f.Act {
 	case Kill:
-		return t.signal(f.Target, syscall.SIGKILL)
+		return "", t.signal(f.Target, syscall.SIGKILL)
 	case Freeze:
 		// It sleeps beside the other faults: they go on while it does.
 		pid := t.Processes()[f.Target]
 		if err := t.signal(f.Target, syscall.SIGSTOP); err != nil {
-			return err
+			return "", err
 		}
 		time.AfterFunc(f.Length, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
-		return nil
+		return "", nil
 	case Links:
 		t.links(true)
 		time.AfterFunc(f.Length, func() { t.links(false) })
-		return nil
+		return "", nil
 	case Wipe:
-		return wrap("wipe pool", t.Ethereum.Call(ctx, nil, "anvil_dropAllTransactions"))
+		return "", notNow("wipe pool", t.Ethereum.Call(ctx, nil, "anvil_dropAllTransactions"))
 	case Reorg:
-		if f.Target == Bitcoin {
-			return t.reorgBitcoin(ctx, f.Depth)
-		}
-		return t.reorgEthereum(ctx, f.Depth)
+		return t.reorg(ctx, f)
 	}
-	return fmt.Errorf("act %q: %w", f.Act, errors.ErrUnsupported)
+	return "", fmt.Errorf("act %q: %w", f.Act, errors.ErrUnsupported)
 }
 
 func (t Target) links(bad bool) {
@@ -94,51 +143,17 @@ func (t Target) signal(name string, sig syscall.Signal) error {
 	return wrap("signal "+name, syscall.Kill(pid, sig))
 }
 
-// reorgBitcoin puts a longer branch in the place of the newest blocks, and lets the
-// old ones be valid again: they lose because they are fewer.
-func (t Target) reorgBitcoin(ctx context.Context, depth int) error {
-	var height int
-	if err := t.Bitcoin.Call(ctx, &height, "getblockcount"); err != nil {
-		return wrap("ask for height", err)
-	}
-	var hash string
-	if err := t.Bitcoin.Call(ctx, &hash, "getblockhash", height-depth+1); err != nil {
-		return wrap("ask for block", err)
-	}
-	if err := t.Bitcoin.Call(ctx, nil, "invalidateblock", hash); err != nil {
-		return wrap("invalidate", err)
-	}
-	return errors.Join(
-		wrap("mine branch", t.Bitcoin.Call(ctx, nil, "generate", depth+1)),
-		wrap("reconsider", t.Bitcoin.Call(ctx, nil, "reconsiderblock", hash)),
-	)
-}
-
-// reorgEthereum does so on anvil, which can go back only as far as it has states:
-// none from before it was started again.
-func (t Target) reorgEthereum(ctx context.Context, depth int) error {
-	var head string
-	if err := t.Ethereum.Call(ctx, &head, "eth_blockNumber"); err != nil {
-		return wrap("ask for height", err)
-	}
-	var height uint64
-	if _, err := fmt.Sscanf(head, "0x%x", &height); err != nil {
-		return wrap("read height", err)
-	}
-	const anybody = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-	base := fmt.Sprintf("0x%x", height-uint64(depth)-1) //nolint:gosec // small
-	if err := t.Ethereum.Call(ctx, nil, "eth_getBalance", anybody, base); err != nil {
-		return fmt.Errorf("node has no state %d blocks back: %w: %w", depth+1, errNotNow, err)
-	}
-	if err := t.Ethereum.Call(ctx, nil, "anvil_reorg", depth, []any{}); err != nil {
-		return wrap("reorganise", err)
-	}
-	return wrap("mine branch", t.Ethereum.Call(ctx, nil, "evm_mine"))
-}
-
 func wrap(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// notNow is wrap for what happens before anything was done.
+func notNow(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", what, errNotNow, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -71,7 +72,7 @@ func (l *Link) accept() {
 }
 
 func (l *Link) carry(down net.Conn) {
-	up, err := net.DialTimeout("tcp", l.upstream, time.Second)
+	up, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", l.upstream)
 	if err != nil {
 		_ = down.Close() // nobody is there: so it is for who asks
 		return
@@ -92,7 +93,7 @@ func (l *Link) carry(down net.Conn) {
 				return
 			}
 			if rand.IntN(delayOneIn) == 0 {
-				time.Sleep(rand.N(longest))
+				time.Sleep(rand.N(longest)) //nolint:forbidigo // between two processes
 			}
 		}
 		if n > 0 {

@@ -48,9 +48,9 @@ const (
 // the platform little and must never have an effect, while a movement takes a workflow
 // of some twenty steps through processes that die.
 const (
-	deposits    = 6
-	withdrawals = 10
-	cancels     = 4 // each beside a withdrawal of its own
+	deposits    = 10
+	withdrawals = 16
+	cancels     = 4 // of the withdrawals; each is an operation beside it
 )
 
 // order is one withdrawal as its customer knows it.
@@ -83,10 +83,10 @@ const (
 func (l *load) run(ctx context.Context, operations int, length time.Duration) {
 	var all sync.WaitGroup
 	free := make(chan struct{}, callers)
-	begun := time.Now()
+	begun := l.cfg.Clock()
 	for n := 0; n < operations && ctx.Err() == nil; {
 		due := begun.Add(length * time.Duration(n) / time.Duration(operations))
-		if !sleep(ctx, time.Until(due)) {
+		if !sleep(ctx, due.Sub(l.cfg.Clock())) {
 			break
 		}
 		kinds := l.pick(n)
@@ -184,14 +184,14 @@ func (l *load) deposit(ctx context.Context, customer int, a Asset) {
 type answer struct{ ID string }
 
 // post asks for an order's withdrawal once.
-func (l *load) post(ctx context.Context, o *order) (answer, error) {
+func (l *load) post(ctx context.Context, o *order) error {
 	var got answer
 	err := l.cfg.Customers[o.customer].Client.Do(ctx, http.MethodPost, "/v1/withdrawals",
 		map[string]string{"asset": o.asset.Code, "to": o.to, "amount": o.asset.Payout}, &got, client.IdempotencyKey(o.key))
 	if err == nil {
 		l.answered(o, got.ID)
 	}
-	return got, err
+	return err
 }
 
 // answered holds each answer to a key against the first one.
@@ -215,7 +215,7 @@ func (l *load) withdraw(ctx context.Context, o *order) {
 	l.mu.Lock()
 	o.to = to
 	l.mu.Unlock()
-	l.persist(ctx, opWithdraw, func() error { _, err := l.post(ctx, o); return err })
+	l.persist(ctx, opWithdraw, func() error { return l.post(ctx, o) })
 }
 
 // repeat asks again with a key that was used.
@@ -227,7 +227,7 @@ func (l *load) repeat(ctx context.Context, o *order) {
 		l.counted(opRepeat + " (too early)")
 		return
 	}
-	l.persist(ctx, opRepeat, func() error { _, err := l.post(ctx, o); return err })
+	l.persist(ctx, opRepeat, func() error { return l.post(ctx, o) })
 }
 
 func (l *load) cancel(ctx context.Context, o *order) {

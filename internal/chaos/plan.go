@@ -3,10 +3,8 @@
 package chaos
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,10 +33,11 @@ const (
 	Links  Act = "lose and delay replies"
 )
 
-// The development chains, as faults name them.
+// The development chains.
 const (
-	Bitcoin  = "bitcoin"
-	Ethereum = "ethereum"
+	Bitcoin  = "bitcoin-regtest"
+	Litecoin = "litecoin-regtest"
+	Ethereum = "ethereum-dev"
 )
 
 // Fault is one thing done to the platform.
@@ -81,29 +80,6 @@ func (p Plan) String() string {
 	return out.String()
 }
 
-// pointsOf returns the points that a process passes.
-func pointsOf(process string) []crash.Point {
-	signer := []crash.Point{crash.JournalBefore, crash.JournalAfter, crash.SignBeforeReply}
-	api := []crash.Point{crash.HoldBefore, crash.HoldAfter}
-	ledger := []crash.Point{crash.LedgerBefore, crash.LedgerAfter}
-	switch process {
-	case Signer:
-		return signer
-	case API:
-		return append(api, ledger...)
-	}
-	return slices.DeleteFunc(crash.Points(), func(p crash.Point) bool { return slices.Contains(append(signer, api...), p) })
-}
-
-// often are the points that are passed many times a second: their kills lie farther
-// apart.
-func often(p crash.Point) bool {
-	return slices.Contains([]crash.Point{
-		crash.LedgerBefore, crash.LedgerAfter, crash.OutboxBeforeSend, crash.OutboxBeforeMark, crash.OutboxAfterMark,
-		crash.BlockBefore, crash.BlockAfter,
-	}, p)
-}
-
 // asleep is how long a worker sleeps at a point: longer than an attempt of an
 // activity may take, so that another worker has taken over when it wakes.
 const asleep = 35 * time.Second
@@ -112,84 +88,23 @@ const asleep = 35 * time.Second
 // many operations pass, and faults from the first seconds of the load to its end.
 func NewPlan(seed uint64, kills, operations int, length time.Duration) Plan {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	gap := max(operations/usualOperations, 1)
-	p := Plan{Crashes: map[string]crash.Plan{}}
+	p := Plan{Crashes: map[string]crash.Plan{}, Faults: faults(rng, length)}
+	reorgs := 0
+	for _, f := range p.Faults {
+		if f.Act == Reorg {
+			reorgs++
+		}
+	}
 	for _, process := range []string{Signer, Worker, Worker2, API} {
 		for _, point := range pointsOf(process) {
-			p.Crashes[process] = append(p.Crashes[process], rulesOf(rng, point, kills, gap)...)
+			p.Crashes[process] = append(p.Crashes[process], spread(rng, point, kills, passes(point, operations, length, reorgs))...)
 		}
 	}
 	for _, process := range []string{Worker, Worker2} {
 		for _, point := range []crash.Point{crash.ReserveAfter, crash.SignedAfter, crash.BroadcastBefore, crash.CreditAfter, crash.SettleAfter} {
-			p.Crashes[process] = append(p.Crashes[process], crash.Rule{Point: point, Hit: gap * (11 + rng.IntN(10)), Pause: asleep})
+			hit := earliest + rng.IntN(max(passes(point, operations, length, reorgs), 1))
+			p.Crashes[process] = append(p.Crashes[process], crash.Rule{Point: point, Hit: hit, Pause: asleep})
 		}
 	}
-	p.Faults = faults(rng, length)
 	return p
-}
-
-// usualOperations is for how many operations the gaps between kills are meant; more
-// operations have wider ones.
-const usualOperations = 2000
-
-func rulesOf(rng *rand.Rand, point crash.Point, kills, gap int) crash.Plan {
-	var rules crash.Plan
-	hit := 0
-	for range kills {
-		switch {
-		case point == crash.RewindBefore || point == crash.RewindAfter:
-			hit += 2 + rng.IntN(5)
-		case often(point):
-			hit += gap * (40 + rng.IntN(120))
-		default:
-			hit += gap * (4 + rng.IntN(16))
-		}
-		rules = append(rules, crash.Rule{Point: point, Hit: hit})
-	}
-	return rules
-}
-
-// Bounds of the faults.
-const (
-	firstFault = 5 * time.Second
-	mostDepth  = 3 // within the policy of every asset of development, with room for a node's own losses
-	minute     = time.Minute
-)
-
-// faults fills each minute with the same kinds in another order. anvil is killed in the
-// first minute only, before it is ever reorganised, and stopped for seconds later: from
-// a state that was saved after a reorganisation it starts without some of its blocks.
-func faults(rng *rand.Rand, length time.Duration) []Fault {
-	var list []Fault
-	add := func(from time.Duration, f Fault) {
-		f.At = from + time.Duration(rng.Int64N(int64(minute)))
-		if f.At >= firstFault && f.At < length {
-			list = append(list, f)
-		}
-	}
-	for from, n := time.Duration(0), 0; from < length; from, n = from+minute, n+1 {
-		for range 4 {
-			if n > 0 {
-				add(from, Fault{Act: Reorg, Target: Ethereum, Depth: 1 + rng.IntN(mostDepth)})
-			}
-			add(from, Fault{Act: Reorg, Target: Bitcoin, Depth: 1 + rng.IntN(mostDepth)})
-		}
-		if n == 0 {
-			add(from, Fault{Act: Kill, Target: "anvil"})
-		} else {
-			add(from, Fault{Act: Freeze, Target: "anvil", Length: time.Duration(2+rng.IntN(6)) * time.Second})
-		}
-		for range 2 {
-			add(from, Fault{Act: Links, Length: time.Duration(4+rng.IntN(6)) * time.Second})
-			add(from, Fault{Act: Kill, Target: []string{Signer, Worker, Worker2, API}[rng.IntN(4)]})
-		}
-		add(from, Fault{Act: Wipe, Target: Ethereum})
-		add(from, Fault{Act: Kill, Target: "btcd"})
-		add(from, Fault{Act: Kill, Target: []string{"postgres", "temporal", "postgres"}[n%3]})
-		if n%3 == 1 {
-			add(from, Fault{Act: Freeze, Target: []string{Worker, Worker2}[rng.IntN(2)], Length: time.Duration(20+rng.IntN(20)) * time.Second})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
-	return list
 }

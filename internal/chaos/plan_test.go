@@ -37,7 +37,7 @@ func TestTheSameSeedMakesTheSamePlan(t *testing.T) {
 
 // Every point has an owner, and the plan of each process can be read again.
 func TestEveryPointIsPlannedSomewhere(t *testing.T) {
-	p := NewPlan(1, 4, 4000, time.Minute)
+	p := NewPlan(1, 4, 4000, 8*time.Minute)
 	planned := map[crash.Point]int{}
 	for process, rules := range p.Crashes {
 		again, err := crash.ParsePlan(rules.String())
@@ -82,7 +82,7 @@ func TestLinkLosesOnlyWhenBad(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:forbidigo // another process answers
 		if _, err := conn.Write([]byte("hello")); err != nil {
 			return false
 		}

@@ -19,7 +19,11 @@ var state = sync.OnceValue(func() *seam { //nolint:gochecknoglobals // only in b
 	if err != nil {
 		panic(err)
 	}
-	s := &seam{plan: plan, count: map[Point]int{}, kill: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }, sleep: time.Sleep, calm: func() bool { return false }}
+	s := &seam{
+		plan: plan, count: map[Point]int{}, calm: func() bool { return false },
+		kill:  func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} },
+		sleep: time.Sleep, //nolint:forbidigo // to sleep through real time is the point
+	}
 	name := os.Getenv(HitsVariable)
 	if name == "" {
 		return s

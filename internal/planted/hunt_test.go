@@ -56,7 +56,7 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 	var table strings.Builder
 	for _, bug := range planted.Bugs() {
 		t.Run(string(bug), func(t *testing.T) {
-			began := time.Now()
+			began := time.Now() //nolint:forbidigo // for people to read
 			level, hunt, least := "house on fake chains", disorder, runs(t)
 			if bySigner(bug) {
 				level, least = "tests of the signer", signerRuns
@@ -80,7 +80,7 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 			}
 		})
 	}
-	fmt.Println("\n" + table.String())
+	t.Log("\n" + table.String())
 }
 
 // ranked lists the rules that found a bug, most often first.

@@ -91,7 +91,7 @@ func (m mortal) Broadcast(ctx context.Context, raw []byte) error {
 	if m.h.mortal && m.h.chance(6) {
 		m.h.die()
 	}
-	return err //nolint:wrapcheck // it stands in for the adapter
+	return err
 }
 
 // mortalSigner signs for the fake chains; sometimes its answer is lost.
@@ -118,12 +118,12 @@ type sleeper struct {
 func (s sleeper) Post(ctx context.Context, tx ledger.Transaction, with ...ledger.Attachment) (ledger.Receipt, error) {
 	if s.h.awake && s.h.chance(5) {
 		s.h.awake = false
-		s.h.meanwhile()
+		s.h.meanwhile() //nolint:contextcheck // others do it meanwhile
 		s.h.awake = true
 	}
 	receipt, err := s.Ledger.Post(ctx, tx, with...)
 	if s.h.mortal && s.h.chance(8) {
 		s.h.die()
 	}
-	return receipt, err //nolint:wrapcheck // it stands in for the ledger
+	return receipt, err
 }
