@@ -167,7 +167,8 @@ func (c *Bitcoin) known(ctx context.Context, blocks []string) (int, error) {
 }
 
 func (c *Bitcoin) has(ctx context.Context, hash string) (bool, error) {
-	err := c.RPC.Call(ctx, nil, "getblockheader", hash, true)
+	// Not decoded: btcd decodes headers of its best branch only, and has the others too.
+	err := c.RPC.Call(ctx, nil, "getblockheader", hash, false)
 	if _, ok := errors.AsType[*devstack.RPCError](err); ok {
 		return false, nil
 	}

@@ -87,6 +87,13 @@ func TestBtcdGetsItsBlocksBack(t *testing.T) {
 	if _, err := chain.Mine(ctx); err != nil {
 		t.Fatal(err)
 	}
+	check(t, chain.Save(ctx))
+	// The block that was logged last leaves the chain: the node has it still.
+	check(t, node.Call(ctx, &before, "getbestblockhash"), node.Call(ctx, nil, "invalidateblock", before))
+	check(t, node.Call(ctx, nil, "generate", 2), node.Call(ctx, nil, "reconsiderblock", before))
+	if _, err := chain.Mine(ctx); err != nil {
+		t.Fatalf("mine after a reorganisation: %v", err)
+	}
 }
 
 // TestAnvilComesBackWithWhatWasMined kills anvil after a step of the miner.
