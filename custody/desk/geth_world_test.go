@@ -23,7 +23,6 @@ import (
 	"strongroom/custody/desk"
 	"strongroom/custody/watch"
 	"strongroom/internal/devstack"
-	signerv1 "strongroom/internal/gen/signer/v1"
 	"strongroom/internal/pg"
 	"strongroom/internal/testenv"
 	"strongroom/ledger"
@@ -271,32 +270,4 @@ func (w *world) raise(above money.Units) {
 		w.mineOnly(w.pay(devstack.DevAccounts()[3], units(1), 900*gwei), w.pay(devstack.DevAccounts()[3], units(1), 900*gwei))
 	}
 	w.t.Fatalf("the base fee is %s", w.baseFee())
-}
-
-// realSigner asks the signer in this process.
-type realSigner struct{ *vault.Signer }
-
-// Sign implements desk.Signer.
-func (s realSigner) Sign(_ context.Context, r desk.SignRequest) (desk.Signature, error) {
-	kind := signerv1.IntentKind_INTENT_KIND_WITHDRAWAL
-	if r.Intent.Kind == custody.IntentCancel {
-		kind = signerv1.IntentKind_INTENT_KIND_CANCEL
-	}
-	wire := func(p *chainadapters.KeyPath) *signerv1.KeyPath {
-		if p == nil {
-			return nil
-		}
-		return &signerv1.KeyPath{Account: p.Account, Branch: p.Branch, Index: p.Index}
-	}
-	out, err := s.Signer.Sign(&signerv1.SignRequest{
-		Intent: &signerv1.Intent{
-			Id: r.Intent.ID, Kind: kind, Chain: string(r.Intent.Chain), Asset: r.Intent.Asset,
-			Contract: r.Intent.Contract, To: r.Intent.To, Amount: r.Intent.Amount.String(), ToPath: wire(r.ToPath),
-		},
-		Attempt: r.Attempt, UnsignedTx: r.Unsigned.Bytes, MaxFee: r.MaxFee.String(), FromPath: wire(&r.Plan.Slot.Path),
-	})
-	if err != nil {
-		return desk.Signature{}, fmt.Errorf("%w: %w", desk.ErrRefused, err)
-	}
-	return desk.Signature{Raw: out.GetRawTx(), TxID: out.GetTxid()}, nil
 }
