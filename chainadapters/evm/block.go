@@ -1,78 +1,22 @@
 package evm
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"strongroom/chainadapters"
-	"strongroom/money"
 )
 
-// rpcBlock is a block with its transactions.
-type rpcBlock struct {
-	rpcHeader
-	TxRoot       *common.Hash     `json:"transactionsRoot"`
-	ReceiptRoot  *common.Hash     `json:"receiptsRoot"`
-	Transactions []rpcTransaction `json:"transactions"`
-	raw          json.RawMessage  // as the node wrote it
-}
-
-// UnmarshalJSON also keeps what the node wrote, to be hashed.
-func (b *rpcBlock) UnmarshalJSON(data []byte) error {
-	type plain rpcBlock
-	b.raw = bytes.Clone(data)
-	return json.Unmarshal(data, (*plain)(b)) //nolint:wrapcheck // the caller names the method
-}
-
-// rpcTransaction is what we read of a transaction.
-type rpcTransaction struct {
-	Hash        common.Hash     `json:"hash"`
-	From        *common.Address `json:"from"`
-	To          *common.Address `json:"to"` // nil: creates a contract
-	Value       *hexutil.Big    `json:"value"`
-	Nonce       *hexutil.Uint64 `json:"nonce"`
-	BlockHash   *common.Hash    `json:"blockHash"` // nil: in the pool
-	BlockNumber *hexutil.Uint64 `json:"blockNumber"`
-	Index       *hexutil.Uint64 `json:"transactionIndex"`
-	Input       hexutil.Bytes   `json:"input"`
-	Type        hexutil.Uint64  `json:"type"`
-	raw         json.RawMessage // as the node wrote it
-}
-
-// UnmarshalJSON also keeps what the node wrote, to be hashed.
-func (t *rpcTransaction) UnmarshalJSON(data []byte) error {
-	type plain rpcTransaction
-	t.raw = bytes.Clone(data)
-	return json.Unmarshal(data, (*plain)(t)) //nolint:wrapcheck // the caller names the method
-}
-
 // complete says whether the node told all that we read of it.
-func (t *rpcTransaction) complete() bool { return t.From != nil && t.Nonce != nil && t.Value != nil }
+func (t *rpcTransaction) complete() bool { return t.From.Set && t.Nonce.Set && t.Value.Set }
 
 // placed says whether the node says where in the chain it is.
 func (t *rpcTransaction) placed() bool {
-	return t.BlockHash != nil && t.BlockNumber != nil && t.Index != nil
-}
-
-// rpcReceipt is what we read of a receipt.
-type rpcReceipt struct {
-	TxHash      common.Hash     `json:"transactionHash"`
-	BlockHash   common.Hash     `json:"blockHash"`
-	BlockNumber hexutil.Uint64  `json:"blockNumber"`
-	Index       hexutil.Uint64  `json:"transactionIndex"`
-	Status      *hexutil.Uint64 `json:"status"` // nil before Byzantium, which we do not read
-	GasUsed     hexutil.Uint64  `json:"gasUsed"`
-	TotalGas    hexutil.Uint64  `json:"cumulativeGasUsed"`
-	Type        hexutil.Uint64  `json:"type"`
-	GasPrice    *hexutil.Big    `json:"effectiveGasPrice"`
-	Logs        []rpcLog        `json:"logs"`
+	return t.BlockHash.Set && t.BlockNumber.Set && t.Index.Set
 }
 
 const statusSuccess = 1
@@ -108,43 +52,44 @@ func (a *Adapter) readBlock(ctx context.Context, ref chainadapters.Ref, contract
 	if err != nil {
 		return chainadapters.Block{}, err
 	}
-	if *raw.Hash != hash || header.Height != ref.Height {
+	if raw.Hash.V != hash || header.Height != ref.Height {
 		return chainadapters.Block{}, fmt.Errorf("%w: node answered block %d %s", chainadapters.ErrIncomplete, header.Height, header.Hash)
 	}
-	if err := errors.Join(checkTransactions(raw, hash), checkHeader(raw.raw, hash)); err != nil {
+	if err := errors.Join(checkTransactions(raw, hash), checkHeader(raw, hash)); err != nil {
 		return chainadapters.Block{}, err
 	}
 	receipts, err := a.receipts(ctx, raw, hash)
 	if err != nil {
 		return chainadapters.Block{}, err
 	}
-	transfers, err := a.transfers(ctx, hash, contracts, receipts)
+	names := newNames()
+	transfers, err := a.transfers(ctx, hash, contracts, receipts, names)
 	if err != nil {
 		return chainadapters.Block{}, err
 	}
-	internal, traced, err := a.internal(ctx, raw, receipts)
+	internal, traced, err := a.internal(ctx, raw, receipts, names)
 	if err != nil {
 		return chainadapters.Block{}, err
 	}
-	block, err := assemble(header, raw, receipts, transfers, internal)
+	block := assemble(header, raw, receipts, transfers, internal, names)
 	block.Untraced = !traced
-	return block, err
+	return block, nil
 }
 
 // checkTransactions makes sure that each transaction says it is in this block,
 // at its place, and carries what we read of it, and that a block without any is
 // one by its header too.
 func checkTransactions(raw *rpcBlock, hash common.Hash) error {
-	if raw.TxRoot == nil || (*raw.TxRoot == types.EmptyTxsHash) != (len(raw.Transactions) == 0) {
-		return fmt.Errorf("%w: %d transactions under root %s", chainadapters.ErrIncomplete, len(raw.Transactions), raw.TxRoot)
+	if !raw.TxRoot.Set || (raw.TxRoot.V == types.EmptyTxsHash) != (len(raw.Transactions) == 0) {
+		return fmt.Errorf("%w: %d transactions under root %s", chainadapters.ErrIncomplete, len(raw.Transactions), raw.TxRoot.V)
 	}
 	for i := range raw.Transactions {
 		tx := &raw.Transactions[i]
 		switch {
 		case !tx.complete() || !tx.placed():
 			return fmt.Errorf("%w: transaction %s lacks a field", chainadapters.ErrIncomplete, tx.Hash)
-		case *tx.BlockHash != hash || *tx.BlockNumber != *raw.Number || uint64(*tx.Index) != uint64(i):
-			return fmt.Errorf("%w: transaction %s is of block %s", chainadapters.ErrIncomplete, tx.Hash, tx.BlockHash)
+		case tx.BlockHash.V != hash || tx.BlockNumber.V != raw.Number.V || tx.Index.V != uint64(i):
+			return fmt.Errorf("%w: transaction %s is of block %s", chainadapters.ErrIncomplete, tx.Hash, tx.BlockHash.V)
 		}
 	}
 	return checkTxRoot(raw)
@@ -163,13 +108,14 @@ func (a *Adapter) receipts(ctx context.Context, raw *rpcBlock, hash common.Hash)
 	if len(receipts) != len(raw.Transactions) {
 		return nil, fmt.Errorf("%w: %d receipts for %d transactions", chainadapters.ErrIncomplete, len(receipts), len(raw.Transactions))
 	}
-	for i, r := range receipts {
+	for i := range receipts {
+		r := &receipts[i]
 		switch {
-		case r.TxHash != raw.Transactions[i].Hash || uint64(r.Index) != uint64(i):
+		case r.TxHash != raw.Transactions[i].Hash || r.Index != uint64(i):
 			return nil, fmt.Errorf("%w: receipt %d is of transaction %s", chainadapters.ErrIncomplete, i, r.TxHash)
-		case r.BlockHash != hash || r.BlockNumber != *raw.Number:
+		case r.BlockHash != hash || r.BlockNumber != raw.Number.V:
 			return nil, fmt.Errorf("%w: receipt of %s is of block %s", chainadapters.ErrIncomplete, r.TxHash, r.BlockHash)
-		case r.Status == nil:
+		case !r.Status.Set:
 			return nil, fmt.Errorf("%w: receipt of %s has no status", chainadapters.ErrIncomplete, r.TxHash)
 		}
 	}
@@ -179,7 +125,7 @@ func (a *Adapter) receipts(ctx context.Context, raw *rpcBlock, hash common.Hash)
 // fetchReceipts asks for all receipts at once, or one by one where the node does
 // not know the method.
 func (a *Adapter) fetchReceipts(ctx context.Context, raw *rpcBlock, hash common.Hash) ([]rpcReceipt, error) {
-	all, err := ask[[]rpcReceipt](ctx, a.rpc, "eth_getBlockReceipts", hash)
+	all, err := ask[rpcReceipts](ctx, a.rpc, "eth_getBlockReceipts", hash)
 	var refusal *NodeError
 	switch {
 	case err == nil && all == nil:
@@ -190,8 +136,8 @@ func (a *Adapter) fetchReceipts(ctx context.Context, raw *rpcBlock, hash common.
 		return nil, err
 	}
 	params := make([][]any, len(raw.Transactions))
-	for i, tx := range raw.Transactions {
-		params[i] = []any{tx.Hash}
+	for i := range raw.Transactions {
+		params[i] = []any{raw.Transactions[i].Hash}
 	}
 	each, err := askEach[rpcReceipt](ctx, a.rpc, "eth_getTransactionReceipt", params)
 	if err != nil {
@@ -208,26 +154,27 @@ func (a *Adapter) fetchReceipts(ctx context.Context, raw *rpcBlock, hash common.
 }
 
 // assemble puts the checked parts together, in the order of the chain.
-func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt, transfers, internal map[common.Hash][]chainadapters.Movement) (chainadapters.Block, error) {
-	block := chainadapters.Block{Header: header}
-	for i, tx := range raw.Transactions {
-		id := hashText(tx.Hash)
+func assemble(header chainadapters.Header, raw *rpcBlock, receipts []rpcReceipt, transfers, internal map[common.Hash][]chainadapters.Movement, names *names) chainadapters.Block {
+	n := len(raw.Transactions)
+	block := chainadapters.Block{
+		Header: header, TxIDs: make([]string, 0, n), Spends: make([]chainadapters.Spend, 0, n),
+		Movements: make([]chainadapters.Movement, 0, n+len(transfers)),
+	}
+	for i := range raw.Transactions {
+		tx := &raw.Transactions[i]
+		id, from := hashText(tx.Hash), names.of(tx.From.V)
 		block.TxIDs = append(block.TxIDs, id)
-		block.Spends = append(block.Spends, chainadapters.Spend{TxID: id, From: tx.From.Hex(), Nonce: uint64(*tx.Nonce)})
-		if *receipts[i].Status != statusSuccess {
+		block.Spends = append(block.Spends, chainadapters.Spend{TxID: id, From: from, Nonce: tx.Nonce.V})
+		if receipts[i].Status.V != statusSuccess {
 			continue
 		}
-		amount, err := money.FromBig(tx.Value.ToInt())
-		if err != nil {
-			return chainadapters.Block{}, fmt.Errorf("%w: value of %s: %w", chainadapters.ErrIncomplete, id, err)
-		}
-		if tx.To != nil && !amount.IsZero() {
+		if amount := units(&tx.Value.V); tx.To.Set && !amount.IsZero() {
 			block.Movements = append(block.Movements, chainadapters.Movement{
-				TxID: id, Index: chainadapters.NativeIndex, From: tx.From.Hex(), To: tx.To.Hex(), Amount: amount,
+				TxID: id, Index: chainadapters.NativeIndex, From: from, To: names.of(tx.To.V), Amount: amount,
 			})
 		}
 		block.Movements = append(block.Movements, internal[tx.Hash]...)
 		block.Movements = append(block.Movements, transfers[tx.Hash]...)
 	}
-	return block, nil
+	return block
 }

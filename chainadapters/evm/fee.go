@@ -152,14 +152,10 @@ func (a *Adapter) baseFee(ctx context.Context) (money.Units, error) {
 	if head == nil {
 		return money.Units{}, fmt.Errorf("%w: null for the head", chainadapters.ErrIncomplete)
 	}
-	if head.BaseFee == nil {
+	if !head.BaseFee.Set {
 		return a.price(ctx, "eth_gasPrice", baseFallback)
 	}
-	base, err := money.FromBig(head.BaseFee.ToInt())
-	if err != nil {
-		return money.Units{}, fmt.Errorf("%w: base fee: %w", chainadapters.ErrIncomplete, err)
-	}
-	return base, nil
+	return units(&head.BaseFee.V), nil
 }
 
 func (a *Adapter) price(ctx context.Context, method string, fallback uint64) (money.Units, error) {

@@ -6,42 +6,25 @@ import (
 	"math"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"strongroom/chainadapters"
-	"strongroom/money"
 )
-
-// rpcHeader is what we read of a block's header.
-type rpcHeader struct {
-	Hash    *common.Hash    `json:"hash"`
-	Parent  *common.Hash    `json:"parentHash"`
-	Number  *hexutil.Uint64 `json:"number"`
-	Time    *hexutil.Uint64 `json:"timestamp"`
-	BaseFee *hexutil.Big    `json:"baseFeePerGas"`
-}
 
 // header converts, or reports what the node left out.
 func (h *rpcHeader) header() (chainadapters.Header, error) {
-	if h.Hash == nil || h.Parent == nil || h.Number == nil || h.Time == nil {
+	if !h.Hash.Set || !h.Parent.Set || !h.Number.Set || !h.Time.Set {
 		return chainadapters.Header{}, fmt.Errorf("%w: header without hash, parent, number or time", chainadapters.ErrIncomplete)
 	}
-	if *h.Time > math.MaxInt64 {
-		return chainadapters.Header{}, fmt.Errorf("%w: header with time %d", chainadapters.ErrIncomplete, *h.Time)
+	if h.Time.V > math.MaxInt64 {
+		return chainadapters.Header{}, fmt.Errorf("%w: header with time %d", chainadapters.ErrIncomplete, h.Time.V)
 	}
-	header := chainadapters.Header{
-		Ref:    chainadapters.Ref{Height: uint64(*h.Number), Hash: hashText(*h.Hash)},
-		Parent: hashText(*h.Parent),
-		Time:   time.Unix(int64(*h.Time), 0).UTC(),
-	}
-	if h.BaseFee != nil {
-		var err error
-		if header.BaseFee, err = money.FromBig(h.BaseFee.ToInt()); err != nil {
-			return chainadapters.Header{}, fmt.Errorf("%w: base fee: %w", chainadapters.ErrIncomplete, err)
-		}
-	}
-	return header, nil
+	return chainadapters.Header{
+		Ref:     chainadapters.Ref{Height: h.Number.V, Hash: hashText(h.Hash.V)},
+		Parent:  hashText(h.Parent.V),
+		Time:    time.Unix(int64(h.Time.V), 0).UTC(),
+		BaseFee: units(&h.BaseFee.V), // zero where the chain has none
+	}, nil
 }
 
 // Head returns the newest block of the node's chain. Where it is lower than one

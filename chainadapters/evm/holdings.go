@@ -43,13 +43,10 @@ func (a *Adapter) Holdings(ctx context.Context, q chainadapters.Holdings) (money
 		return money.Units{}, fmt.Errorf("read holdings: %w", err)
 	}
 	total, err := onOurs(ctx, a, func() (money.Units, error) {
-		if err := a.onChain(ctx, q.At); err != nil {
-			return money.Units{}, err
-		}
 		if q.Contract == "" {
-			return a.nativeHoldings(ctx, owners, block)
+			return a.nativeHoldings(ctx, owners, q.At, block)
 		}
-		return a.tokenHoldings(ctx, q.Contract, owners, block)
+		return a.tokenHoldings(ctx, q.Contract, owners, q.At, block)
 	})
 	if err != nil {
 		return money.Units{}, fmt.Errorf("read holdings: %w", err)
@@ -57,10 +54,45 @@ func (a *Adapter) Holdings(ctx context.Context, q chainadapters.Holdings) (money
 	return total, nil
 }
 
-// onChain makes sure that the node's block of a height is the one meant: not
-// every node minds requireCanonical.
-func (a *Adapter) onChain(ctx context.Context, at chainadapters.Ref) error {
-	found, err := a.headerByNumber(ctx, hexutil.EncodeUint64(at.Height))
+// askAt is askEach about the state after one block. The first request also asks
+// for the node's block of that height, which must be the one meant: not every node
+// minds requireCanonical. Where it is another, nothing else that was told counts.
+func askAt[T any](ctx context.Context, c *client, at chainadapters.Ref, method string, params [][]any) ([]*T, error) {
+	const header = "eth_getBlockByNumber"
+	n := min(len(params), maxBatch-1)
+	calls := []request{c.request(header, []any{hexutil.EncodeUint64(at.Height), false})}
+	for _, p := range params[:n] {
+		calls = append(calls, c.request(method, p))
+	}
+	answers, err := askBatch[span](ctx, c, calls)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method, err)
+	}
+	found, err := readSpan[rpcHeader](&answers[0], calls[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := same(found, at); err != nil {
+		return nil, err
+	}
+	results := make([]*T, 0, len(params))
+	for i := 1; i <= n; i++ {
+		value, err := readSpan[T](&answers[i], calls[i])
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, value)
+	}
+	rest, err := askEach[T](ctx, c, method, params[n:])
+	return append(results, rest...), err
+}
+
+// same makes sure that a header is of the block that is meant.
+func same(raw *rpcHeader, at chainadapters.Ref) error {
+	if raw == nil {
+		return fmt.Errorf("%w: null for block %d", chainadapters.ErrIncomplete, at.Height)
+	}
+	found, err := raw.header()
 	if err != nil {
 		return err
 	}
@@ -91,12 +123,12 @@ func stateAt(block common.Hash) map[string]any {
 	return map[string]any{"blockHash": block, "requireCanonical": true}
 }
 
-func (a *Adapter) nativeHoldings(ctx context.Context, owners []common.Address, block common.Hash) (money.Units, error) {
+func (a *Adapter) nativeHoldings(ctx context.Context, owners []common.Address, at chainadapters.Ref, block common.Hash) (money.Units, error) {
 	params := make([][]any, len(owners))
 	for i, owner := range owners {
 		params[i] = []any{owner, stateAt(block)}
 	}
-	balances, err := askEach[hexutil.Big](ctx, a.rpc, "eth_getBalance", params)
+	balances, err := askAt[hexutil.Big](ctx, a.rpc, at, "eth_getBalance", params)
 	if err != nil {
 		return money.Units{}, err
 	}
@@ -116,7 +148,7 @@ func (a *Adapter) nativeHoldings(ctx context.Context, owners []common.Address, b
 	return total, nil
 }
 
-func (a *Adapter) tokenHoldings(ctx context.Context, token string, owners []common.Address, block common.Hash) (money.Units, error) {
+func (a *Adapter) tokenHoldings(ctx context.Context, token string, owners []common.Address, at chainadapters.Ref, block common.Hash) (money.Units, error) {
 	contract, err := parseAddress(token)
 	if err != nil {
 		return money.Units{}, err
@@ -128,7 +160,7 @@ func (a *Adapter) tokenHoldings(ctx context.Context, token string, owners []comm
 			"to": contract, "data": hexutil.Bytes(data), "input": hexutil.Bytes(data), "gas": hexutil.Uint64(balanceGas),
 		}, stateAt(block)}
 	}
-	answers, err := askEach[hexutil.Bytes](ctx, a.rpc, "eth_call", params)
+	answers, err := askAt[hexutil.Bytes](ctx, a.rpc, at, "eth_call", params)
 	if contractFault(err) {
 		return money.Units{}, fmt.Errorf("%w: balanceOf of %s: %w", chainadapters.ErrContract, token, err)
 	}

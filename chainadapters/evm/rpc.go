@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"strongroom/chainadapters"
 )
 
 // Bounds of one exchange with the node.
@@ -53,16 +51,6 @@ type request struct {
 	Params  []any  `json:"params"`
 }
 
-// response is one JSON-RPC 2.0 answer.
-type response struct {
-	ID     json.RawMessage `json:"id"`
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	} `json:"error"`
-}
-
 // client speaks JSON-RPC over HTTP. It counts the connections that it makes, so
 // that whoever pins the node's identity knows when to look again.
 type client struct {
@@ -95,15 +83,12 @@ func newClient(url string, timeout time.Duration) *client {
 // ask makes one call and reads its result into T. A null result is a nil
 // pointer: what null means depends on what was asked.
 func ask[T any](ctx context.Context, c *client, method string, params ...any) (*T, error) {
-	call := request{Version: versionString, ID: c.ids.Add(1), Method: method, Params: params}
-	if call.Params == nil {
-		call.Params = []any{}
-	}
-	var answer response
-	if err := c.exchange(ctx, call, &answer); err != nil {
+	call := c.request(method, params)
+	var answer told[T]
+	if err := c.exchange(ctx, call, func(r *reader) { toldFields[T]().read(r, &answer) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
-	return result[T](call, answer)
+	return answer.to(call)
 }
 
 // askEach makes one call per list of parameters, maxBatch of them in a request,
@@ -112,63 +97,54 @@ func askEach[T any](ctx context.Context, c *client, method string, params [][]an
 	results := make([]*T, 0, len(params))
 	for len(params) > 0 {
 		n := min(len(params), maxBatch)
-		part, err := askBatch[T](ctx, c, method, params[:n])
-		if err != nil {
-			return nil, err
+		calls := make([]request, n)
+		for i := range calls {
+			calls[i] = c.request(method, params[i])
 		}
-		results = append(results, part...)
+		answers, err := askBatch[T](ctx, c, calls)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", method, err)
+		}
+		for i, call := range calls {
+			value, err := answers[i].to(call)
+			if err != nil {
+				return nil, err
+			}
+			results = append(results, value)
+		}
 		params = params[n:]
 	}
 	return results, nil
 }
 
-func askBatch[T any](ctx context.Context, c *client, method string, params [][]any) ([]*T, error) {
-	calls := make([]request, len(params))
-	for i, p := range params {
-		calls[i] = request{Version: versionString, ID: c.ids.Add(1), Method: method, Params: p}
+// askBatch makes calls, at most maxBatch, in one request and returns what was told
+// for each, in their order.
+func askBatch[T any](ctx context.Context, c *client, calls []request) ([]told[T], error) {
+	var answers []told[T]
+	if err := c.exchange(ctx, calls, func(r *reader) { answers = readList(r, toldFields[T](), len(calls)) }); err != nil {
+		return nil, err
 	}
-	var answers []response
-	if err := c.exchange(ctx, calls, &answers); err != nil {
-		return nil, fmt.Errorf("%s: %w", method, err)
-	}
-	byID := make(map[string]response, len(answers))
+	byID := make(map[string]told[T], len(answers))
 	for _, a := range answers {
-		byID[string(a.ID)] = a
+		byID[string(a.id)] = a
 	}
-	results := make([]*T, len(calls))
+	ordered := make([]told[T], len(calls))
 	for i, call := range calls {
-		value, err := result[T](call, byID[strconv.FormatUint(call.ID, 10)])
-		if err != nil {
-			return nil, err
-		}
-		results[i] = value
+		ordered[i] = byID[strconv.FormatUint(call.ID, 10)]
 	}
-	return results, nil
+	return ordered, nil
 }
 
-// result reads an answer and makes sure that it is the answer to this call.
-func result[T any](call request, answer response) (*T, error) {
-	if string(answer.ID) != strconv.FormatUint(call.ID, 10) {
-		return nil, fmt.Errorf("%s: %w: no answer with the id of the request", call.Method, chainadapters.ErrIncomplete)
+func (c *client) request(method string, params []any) request {
+	if params == nil {
+		params = []any{}
 	}
-	if answer.Error != nil {
-		return nil, &NodeError{Method: call.Method, Code: answer.Error.Code, Message: answer.Error.Message}
-	}
-	if len(answer.Result) == 0 {
-		return nil, fmt.Errorf("%s: %w: neither result nor error", call.Method, chainadapters.ErrIncomplete)
-	}
-	if bytes.Equal(answer.Result, []byte("null")) {
-		return nil, nil //nolint:nilnil // null is an answer
-	}
-	value := new(T)
-	if err := json.Unmarshal(answer.Result, value); err != nil {
-		return nil, fmt.Errorf("%s: read result: %w", call.Method, err)
-	}
-	return value, nil
+	return request{Version: versionString, ID: c.ids.Add(1), Method: method, Params: params}
 }
 
-// exchange posts body and reads the answer, within the timeout and the size bound.
-func (c *client) exchange(ctx context.Context, body, answer any) error {
+// exchange posts body and has the answer read, within the timeout and the size
+// bound.
+func (c *client) exchange(ctx context.Context, body any, read func(*reader)) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	encoded, err := json.Marshal(body)
@@ -190,22 +166,28 @@ func (c *client) exchange(ctx context.Context, body, answer any) error {
 		return fmt.Errorf("reach node: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readAnswer(resp, answer)
+	return readAnswer(resp, read)
 }
 
 var errTooLarge = errors.New("answer exceeds the size bound")
 
-func readAnswer(resp *http.Response, answer any) error {
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
+func readAnswer(resp *http.Response, read func(*reader)) error {
+	var body bytes.Buffer
+	if announced := resp.ContentLength; announced > 0 && announced <= maxAnswerBytes {
+		body.Grow(int(announced) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswerBytes+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("read answer: %w", err)
-	case len(data) > maxAnswerBytes:
+	case n > maxAnswerBytes:
 		return errTooLarge
 	}
 	// Some nodes put JSON-RPC errors under an HTTP error status: the body decides,
 	// and a body that is no answer is reported with the status.
-	if err := json.Unmarshal(data, answer); err != nil {
+	r := &reader{data: body.Bytes()}
+	read(r)
+	if err := r.end(); err != nil {
 		return fmt.Errorf("read answer with status %d: %w", resp.StatusCode, err)
 	}
 	return nil

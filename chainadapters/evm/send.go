@@ -11,7 +11,6 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"strongroom/chainadapters"
-	"strongroom/money"
 )
 
 // maxStatuses bounds one call of Statuses.
@@ -96,7 +95,7 @@ func (a *Adapter) statuses(ctx context.Context, txids []string, txs []*rpcTransa
 			statuses[i] = chainadapters.TxStatus{TxID: txids[i], State: chainadapters.Absent}
 		case hashText(tx.Hash) != strings.ToLower(txids[i]):
 			return nil, fmt.Errorf("%w: asked for %s, got %s", chainadapters.ErrIncomplete, txids[i], tx.Hash)
-		case tx.BlockHash == nil || tx.BlockNumber == nil:
+		case !tx.BlockHash.Set || !tx.BlockNumber.Set:
 			statuses[i] = chainadapters.TxStatus{TxID: txids[i], State: chainadapters.Pooled}
 		default:
 			mined, err := a.minedStatus(ctx, txids[i], tx)
@@ -116,27 +115,23 @@ func (a *Adapter) minedStatus(ctx context.Context, txid string, tx *rpcTransacti
 	if err != nil {
 		return chainadapters.TxStatus{}, err
 	}
-	if receipt == nil || receipt.TxHash != tx.Hash || receipt.BlockHash != *tx.BlockHash || receipt.Status == nil || receipt.GasPrice == nil {
-		return chainadapters.TxStatus{}, fmt.Errorf("%w: no receipt of %s in block %s", chainadapters.ErrIncomplete, txid, tx.BlockHash)
+	if receipt == nil || receipt.TxHash != tx.Hash || receipt.BlockHash != tx.BlockHash.V || !receipt.Status.Set || !receipt.GasPrice.Set {
+		return chainadapters.TxStatus{}, fmt.Errorf("%w: no receipt of %s in block %s", chainadapters.ErrIncomplete, txid, tx.BlockHash.V)
 	}
-	canonical, err := a.headerByNumber(ctx, tx.BlockNumber.String())
+	canonical, err := a.headerByNumber(ctx, hexutil.EncodeUint64(tx.BlockNumber.V))
 	if err != nil {
 		return chainadapters.TxStatus{}, err
 	}
-	if canonical.Hash != hashText(*tx.BlockHash) {
-		return chainadapters.TxStatus{}, fmt.Errorf("%w: %s is in %s, which is not on the chain", chainadapters.ErrIncomplete, txid, tx.BlockHash)
+	if canonical.Hash != hashText(tx.BlockHash.V) {
+		return chainadapters.TxStatus{}, fmt.Errorf("%w: %s is in %s, which is not on the chain", chainadapters.ErrIncomplete, txid, tx.BlockHash.V)
 	}
-	price, err := money.FromBig(receipt.GasPrice.ToInt())
-	if err != nil {
-		return chainadapters.TxStatus{}, fmt.Errorf("%w: gas price of %s: %w", chainadapters.ErrIncomplete, txid, err)
-	}
-	fee, err := price.Mul(uint64(receipt.GasUsed))
+	fee, err := units(&receipt.GasPrice.V).Mul(receipt.GasUsed)
 	if err != nil {
 		return chainadapters.TxStatus{}, fmt.Errorf("%w: fee of %s: %w", chainadapters.ErrIncomplete, txid, err)
 	}
 	return chainadapters.TxStatus{
 		TxID: txid, State: chainadapters.Mined, Block: canonical.Ref,
-		Success: *receipt.Status == statusSuccess && transferred(tx, receipt), Fee: fee,
+		Success: receipt.Status.V == statusSuccess && transferred(tx, receipt), Fee: fee,
 	}, nil
 }
 
@@ -144,12 +139,12 @@ func (a *Adapter) minedStatus(ctx context.Context, txid string, tx *rpcTransacti
 // its sender: a token may answer false, or nothing, and move nothing, in a
 // transaction that succeeds.
 func transferred(tx *rpcTransaction, receipt *rpcReceipt) bool {
-	_, amount, is := parseTransfer(tx.Input)
-	if !is || amount.IsZero() || tx.To == nil || tx.From == nil {
+	_, amount, is := parseTransfer(tx.Input.V)
+	if !is || amount.IsZero() || !tx.To.Set || !tx.From.Set {
 		return true
 	}
-	topic, sender := common.HexToHash(transferTopic), common.BytesToHash(tx.From.Bytes())
+	topic, sender := common.HexToHash(transferTopic), common.BytesToHash(tx.From.V.Bytes())
 	return slices.ContainsFunc(receipt.Logs, func(l rpcLog) bool {
-		return l.Address == *tx.To && len(l.Topics) == transferTopics && l.Topics[0] == topic && l.Topics[1] == sender
+		return l.Address == tx.To.V && len(l.Topics) == transferTopics && l.Topics[0] == topic && l.Topics[1] == sender
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"strongroom/chainadapters"
 	"strongroom/money"
@@ -22,18 +21,6 @@ const transferTopics = 3
 
 const wordLength = 32
 
-// rpcLog is one event.
-type rpcLog struct {
-	Address     common.Address `json:"address"`
-	Topics      []common.Hash  `json:"topics"`
-	Data        hexutil.Bytes  `json:"data"`
-	BlockHash   common.Hash    `json:"blockHash"`
-	BlockNumber hexutil.Uint64 `json:"blockNumber"`
-	TxHash      common.Hash    `json:"transactionHash"`
-	Index       hexutil.Uint64 `json:"logIndex"`
-	Removed     bool           `json:"removed"`
-}
-
 func (l *rpcLog) equal(o *rpcLog) bool {
 	return l.Address == o.Address && l.TxHash == o.TxHash && l.Index == o.Index && l.BlockHash == o.BlockHash &&
 		l.BlockNumber == o.BlockNumber && slices.Equal(l.Topics, o.Topics) && bytes.Equal(l.Data, o.Data)
@@ -42,7 +29,7 @@ func (l *rpcLog) equal(o *rpcLog) bool {
 // transfers reads the token movements of one block by transaction. The node is
 // asked for the logs by block hash, and they must be the very logs that the
 // receipts hold: a log index that lags behind would otherwise hide a deposit.
-func (a *Adapter) transfers(ctx context.Context, block common.Hash, contracts []string, receipts []rpcReceipt) (map[common.Hash][]chainadapters.Movement, error) {
+func (a *Adapter) transfers(ctx context.Context, block common.Hash, contracts []string, receipts []rpcReceipt, names *names) (map[common.Hash][]chainadapters.Movement, error) {
 	if len(contracts) == 0 {
 		return nil, nil
 	}
@@ -51,7 +38,7 @@ func (a *Adapter) transfers(ctx context.Context, block common.Hash, contracts []
 		return nil, err
 	}
 	filter := map[string]any{"blockHash": block, "address": wanted, "topics": []string{transferTopic}}
-	answer, err := ask[[]rpcLog](ctx, a.rpc, "eth_getLogs", filter)
+	answer, err := ask[rpcLogs](ctx, a.rpc, "eth_getLogs", filter)
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +49,13 @@ func (a *Adapter) transfers(ctx context.Context, block common.Hash, contracts []
 	if err := agree(logs, receiptLogs(receipts, wanted)); err != nil {
 		return nil, err
 	}
-	movements := make(map[common.Hash][]chainadapters.Movement)
+	movements := make(map[common.Hash][]chainadapters.Movement, len(logs))
 	places, err := placesInTransaction(receipts)
 	if err != nil {
 		return nil, err
 	}
 	for i := range logs {
-		m, ok, err := movement(&logs[i], block, places)
+		m, ok, err := movement(&logs[i], block, places, names)
 		if err != nil {
 			return nil, err
 		}
@@ -95,10 +82,11 @@ func parseContracts(contracts []string) ([]common.Address, error) {
 func receiptLogs(receipts []rpcReceipt, wanted []common.Address) []rpcLog {
 	topic := common.HexToHash(transferTopic)
 	var logs []rpcLog
-	for _, r := range receipts {
-		for _, l := range r.Logs {
-			if slices.Contains(wanted, l.Address) && len(l.Topics) > 0 && l.Topics[0] == topic {
-				logs = append(logs, l)
+	for i := range receipts {
+		for j := range receipts[i].Logs {
+			l := &receipts[i].Logs[j]
+			if len(l.Topics) > 0 && l.Topics[0] == topic && slices.Contains(wanted, l.Address) {
+				logs = append(logs, *l)
 			}
 		}
 	}
@@ -119,10 +107,11 @@ func agree(logs, fromReceipts []rpcLog) error {
 // placesInTransaction counts each transaction's logs from zero, by their index in
 // the block. A movement is known by its place in its transaction: mined again in
 // another block, the transaction has other logs before it and is still the same.
-func placesInTransaction(receipts []rpcReceipt) (map[hexutil.Uint64]uint32, error) {
-	places := make(map[hexutil.Uint64]uint32)
-	for _, r := range receipts {
-		for place, l := range r.Logs {
+func placesInTransaction(receipts []rpcReceipt) (map[uint64]uint32, error) {
+	places := make(map[uint64]uint32, len(receipts))
+	for i := range receipts {
+		for place := range receipts[i].Logs {
+			l := &receipts[i].Logs[place]
 			if _, twice := places[l.Index]; twice {
 				return nil, fmt.Errorf("%w: two logs of the block have index %d", chainadapters.ErrIncomplete, l.Index)
 			}
@@ -134,7 +123,7 @@ func placesInTransaction(receipts []rpcReceipt) (map[hexutil.Uint64]uint32, erro
 
 // movement reads one log; ok is false for what moves nothing: a zero value, or
 // an event that is no ERC-20 transfer.
-func movement(l *rpcLog, block common.Hash, places map[hexutil.Uint64]uint32) (m chainadapters.Movement, ok bool, err error) {
+func movement(l *rpcLog, block common.Hash, places map[uint64]uint32, names *names) (m chainadapters.Movement, ok bool, err error) {
 	place, known := places[l.Index]
 	if l.BlockHash != block || !known || place >= chainadapters.NativeIndex {
 		return m, false, fmt.Errorf("%w: log %d of %s is of block %s", chainadapters.ErrIncomplete, l.Index, l.TxHash, l.BlockHash)
@@ -149,9 +138,9 @@ func movement(l *rpcLog, block common.Hash, places map[hexutil.Uint64]uint32) (m
 	return chainadapters.Movement{
 		TxID:     hashText(l.TxHash),
 		Index:    place,
-		From:     common.BytesToAddress(l.Topics[1].Bytes()).Hex(),
-		To:       common.BytesToAddress(l.Topics[2].Bytes()).Hex(),
-		Contract: l.Address.Hex(),
+		From:     names.of(common.BytesToAddress(l.Topics[1][:])),
+		To:       names.of(common.BytesToAddress(l.Topics[2][:])),
+		Contract: names.of(l.Address),
 		Amount:   amount,
 	}, true, nil
 }
