@@ -31,13 +31,13 @@ func rate(p crash.Point) int {
 	switch p {
 	case crash.OutboxBeforeSend:
 		return 100
-	case crash.OutboxBeforeMark, crash.OutboxAfterMark, crash.LedgerBefore, crash.LedgerAfter:
+	case crash.LedgerBefore, crash.LedgerAfter:
 		return 25
 	case crash.HoldBefore, crash.HoldAfter, crash.JournalBefore, crash.JournalAfter, crash.SignBeforeReply:
 		return 30
 	case crash.CreditBefore, crash.CreditAfter:
 		return 10
-	case crash.SettleBefore, crash.SettleAfter:
+	case crash.SettleBefore, crash.SettleAfter, crash.OutboxBeforeMark, crash.OutboxAfterMark: // marks are made for many at once
 		return 6
 	}
 	return 15
