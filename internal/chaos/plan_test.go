@@ -4,10 +4,13 @@ package chaos
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"strongroom/internal/crash"
 )
@@ -52,6 +55,40 @@ func TestEveryPointIsPlannedSomewhere(t *testing.T) {
 		if planned[point] < 4 {
 			t.Errorf("%s has %d rules", point, planned[point])
 		}
+	}
+}
+
+// Kills lie apart and within what a process passes; what it hardly passes has one all
+// the same, at its first passes.
+func TestKillsAreSpreadOverWhatIsPassed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kills, passes := rapid.IntRange(1, 10).Draw(t, "kills"), rapid.IntRange(0, 2000).Draw(t, "passes")
+		rules := spread(rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), crash.RewindAfter, kills, passes)
+		if len(rules) < 1 || len(rules) > kills || (passes >= kills+earliest && len(rules) != kills) {
+			t.Fatalf("%d rules for %d kills in %d passes", len(rules), kills, passes)
+		}
+		last := earliest - 1
+		for _, r := range rules {
+			if r.Hit <= last || r.Hit > max(passes, earliest) {
+				t.Fatalf("hit %d after hit %d, of %d passes", r.Hit, last, passes)
+			}
+			last = r.Hit
+		}
+	})
+}
+
+// A point at which nothing died is missed like one that was not passed.
+func TestWhatNobodyDiedAtIsMissed(t *testing.T) {
+	r := &Report{Hits: map[crash.Point]int{}, Killed: map[crash.Point]int{}}
+	for _, p := range crash.Points() {
+		r.Hits[p], r.Killed[p] = LeastHits, 1
+	}
+	if missed := r.Missed(); len(missed) > 0 {
+		t.Fatalf("missed %v", missed)
+	}
+	r.Killed[crash.RewindAfter], r.Hits[crash.HoldBefore] = 0, LeastHits-1
+	if missed := r.Missed(); !slices.Equal(missed, []crash.Point{crash.HoldBefore, crash.RewindAfter}) {
+		t.Fatalf("missed %v", missed)
 	}
 }
 
