@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"strongroom/money"
 )
@@ -15,6 +17,19 @@ type Doubt struct {
 	Err      error       // why the token does not tell: wraps ErrContract; nil where it does
 }
 
+// maxAtOnce bounds the balances that are compared at the same time: two questions
+// each, together no more than an adapter has connections for.
+const maxAtOnce = 4
+
+// purse is what an address has of a token.
+type purse struct{ contract, address string }
+
+// share is by how much a purse grew.
+type share struct {
+	left money.Units
+	err  error // why the token does not tell: wraps ErrContract
+}
+
 // Received replaces what token events of a block claim by what arrived. A token
 // can keep a fee, or lie: what counts is by how much the balance of the receiver
 // grew between the block's parent and the block. Several movements to one address
@@ -22,30 +37,30 @@ type Doubt struct {
 // out. Movements in transactions of ours (own: txid to the fee that it paid) are
 // ours to know and stay as they are; movements to addresses for which ours is
 // false are not looked at. Errors are the node's: a token that does not answer is
-// a Doubt.
+// a Doubt. Where the node fails for one balance, there is no answer at all.
 func Received(ctx context.Context, a Adapter, b Block, ours func(address string) bool, own map[string]money.Units) ([]Movement, []Doubt, error) {
-	type purse struct{ contract, address string }
-	type share struct {
-		left money.Units
-		err  error
-	}
+	looked := make([]bool, len(b.Movements))
+	var purses []purse
 	shares := map[purse]*share{}
+	for i, m := range b.Movements {
+		_, is := own[m.TxID]
+		looked[i] = !is && m.Contract != "" && b.Height > 0 && ours(m.To)
+		if p := (purse{m.Contract, m.To}); looked[i] && shares[p] == nil {
+			shares[p] = &share{}
+			purses = append(purses, p)
+		}
+	}
+	if err := growth(ctx, a, b, purses, shares, own); err != nil {
+		return nil, nil, err
+	}
 	var doubts []Doubt
 	kept := make([]Movement, 0, len(b.Movements))
-	for _, m := range b.Movements {
-		if _, is := own[m.TxID]; is || m.Contract == "" || b.Height == 0 || !ours(m.To) {
+	for i, m := range b.Movements {
+		if !looked[i] {
 			kept = append(kept, m)
 			continue
 		}
-		p := purse{m.Contract, m.To}
-		if shares[p] == nil {
-			grown, err := Grown(ctx, a, b, m.Contract, []string{m.To}, own)
-			if err != nil && !errors.Is(err, ErrContract) {
-				return nil, nil, err
-			}
-			shares[p] = &share{grown, err}
-		}
-		s := shares[p]
+		s := shares[purse{m.Contract, m.To}]
 		got := money.Min(m.Amount, s.left)
 		s.left = s.left.SubFloor(got)
 		if got != m.Amount {
@@ -58,6 +73,31 @@ func Received(ctx context.Context, a Adapter, b Block, ours func(address string)
 	return kept, doubts, nil
 }
 
+// growth fills in the share of each purse, maxAtOnce at the same time. The first
+// failure of the node ends it.
+func growth(ctx context.Context, a Adapter, b Block, purses []purse, shares map[purse]*share, own map[string]money.Units) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(len(purses), maxAtOnce) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(purses)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				s := shares[purses[i]] // nobody else has this one
+				s.left, s.err = Grown(ctx, a, b, purses[i].contract, []string{purses[i].address}, own)
+				if s.err != nil && !errors.Is(s.err, ErrContract) {
+					cancel(s.err) // the first one counts
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("compare balances: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
 // Grown returns how much of an asset (contract empty: the native one) addresses
 // of the house got from outside in a block: what they have after it, less what
 // they had after its parent, without what transactions of ours (own: txid to fee)
@@ -65,13 +105,9 @@ func Received(ctx context.Context, a Adapter, b Block, ours func(address string)
 // tell; other errors are the node's.
 func Grown(ctx context.Context, a Adapter, b Block, contract string, addresses []string, own map[string]money.Units) (money.Units, error) {
 	none := money.Units{}
-	before, err := a.Holdings(ctx, Holdings{Contract: contract, Addresses: addresses, At: Ref{Height: b.Height - 1, Hash: b.Parent}})
+	before, after, err := balances(ctx, a, b, contract, addresses)
 	if err != nil {
-		return none, fmt.Errorf("read balance before block %d: %w", b.Height, err)
-	}
-	after, err := a.Holdings(ctx, Holdings{Contract: contract, Addresses: addresses, At: b.Ref})
-	if err != nil {
-		return none, fmt.Errorf("read balance after block %d: %w", b.Height, err)
+		return none, err
 	}
 	out, in, err := moved(b, contract, addresses, own)
 	if err != nil {
@@ -85,6 +121,24 @@ func Grown(ctx context.Context, a Adapter, b Block, contract string, addresses [
 		return none, fmt.Errorf("%w: balances beyond any number: %w", ErrContract, err)
 	}
 	return after.SubFloor(before), nil
+}
+
+// balances asks for both balances at the same time: neither depends on the other.
+func balances(ctx context.Context, a Adapter, b Block, contract string, addresses []string) (before, after money.Units, err error) {
+	var wg sync.WaitGroup
+	var afterErr error
+	wg.Go(func() {
+		after, afterErr = a.Holdings(ctx, Holdings{Contract: contract, Addresses: addresses, At: b.Ref})
+	})
+	before, err = a.Holdings(ctx, Holdings{Contract: contract, Addresses: addresses, At: Ref{Height: b.Height - 1, Hash: b.Parent}})
+	wg.Wait()
+	if err != nil {
+		return before, after, fmt.Errorf("read balance before block %d: %w", b.Height, err)
+	}
+	if afterErr != nil {
+		return before, after, fmt.Errorf("read balance after block %d: %w", b.Height, afterErr)
+	}
+	return before, after, nil
 }
 
 // moved adds up what transactions of ours took from addresses, fees included, and

@@ -37,6 +37,7 @@ type script struct {
 	mu      sync.Mutex
 	answers map[string]any
 	asked   map[string]int
+	trips   int  // HTTP requests
 	hangUp  bool // closes the connection after each answer
 }
 
@@ -90,6 +91,9 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if json.NewDecoder(r.Body).Decode(&raw) != nil {
 		return
 	}
+	s.mu.Lock()
+	s.trips++
+	s.mu.Unlock()
 	type request struct {
 		ID     json.RawMessage   `json:"id"`
 		Method string            `json:"method"`

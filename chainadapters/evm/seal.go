@@ -206,5 +206,5 @@ func (s *sealer) parity(v *uint256.Int) (parity byte, known bool) {
 	case v.LtUint64(protected):
 		return byte(v.Uint64() - bare), true //nolint:gosec // 0 or 1
 	}
-	return byte(v.Uint64()-protected) & 1, true
+	return byte((v.Uint64() - protected) & 1), true
 }

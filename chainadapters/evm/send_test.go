@@ -155,3 +155,50 @@ func TestHoldings(t *testing.T) {
 		}
 	}
 }
+
+// TestHoldingsTakeOneTrip: the block and the balances are asked for together, and
+// the balances count only where the block is the one meant.
+func TestHoldingsTakeOneTrip(t *testing.T) {
+	s := newScript()
+	s.set("eth_getBalance", "0x5")
+	s.set("eth_call", "0x"+hash("0")[4:]+"07")
+	a := s.open(t)
+	if _, err := a.Head(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	many := make([]string, 0, 150)
+	for i := range cap(many) {
+		many = append(many, common.BytesToAddress(words(int64(i)+1)).Hex())
+	}
+	for _, c := range []struct {
+		addresses []string
+		trips     int
+	}{{[]string{from}, 1}, {[]string{from, to}, 1}, {many[:99], 1}, {many, 2}, {nil, 1}} {
+		for contract, each := range map[string]uint64{"": 5, token: 7} {
+			before := s.trips
+			got, err := a.Holdings(t.Context(), chainadapters.Holdings{Contract: contract, Addresses: c.addresses, At: block7})
+			if want := money.FromUint64(each * uint64(len(c.addresses))); err != nil || got != want || s.trips != before+c.trips {
+				t.Errorf("%d of %q: got %s in %d trips, %v, want %s in %d", len(c.addresses), contract, got, s.trips-before, err, want, c.trips)
+			}
+		}
+	}
+	at := block7
+	at.Hash = hash("2")
+	for name, answer := range map[string]any{"another block": header("1", 7), "null": nil, "refused": refusal{Code: -32000, Message: "no"}} {
+		s.set("eth_getBlockByNumber", answer)
+		if got, err := a.Holdings(t.Context(), chainadapters.Holdings{Addresses: []string{from}, At: at}); err == nil || !got.IsZero() {
+			t.Errorf("%s: got %s, %v", name, got, err)
+		}
+	}
+	s.set("eth_getBlockByNumber", header("1", 7))
+	s.set("eth_getBalance", func(params []rawJSON) any {
+		if strings.EqualFold(string(params[0]), `"`+to+`"`) {
+			return refusal{Code: -32000, Message: "missing trie node"}
+		}
+		return "0x5"
+	})
+	var said *evm.NodeError
+	if got, err := a.Holdings(t.Context(), chainadapters.Holdings{Addresses: []string{from, to}, At: block7}); !errors.As(err, &said) || !got.IsZero() {
+		t.Errorf("one of two refused: got %s, %v", got, err)
+	}
+}
