@@ -12,8 +12,11 @@ import (
 	"strongroom/money"
 )
 
-// maxDepth is the deepest reorganisation of the table.
-const maxDepth = 6
+// The depths that matter most: what is followed alone, and the deepest of the table.
+const (
+	Followed = maxReorg
+	Deepest  = 6
+)
 
 // Subject is what stands in the blocks that are replaced.
 type Subject string
@@ -27,16 +30,22 @@ const (
 )
 
 // Run plays every case, each subject on a bed of its own, and logs the table: what
-// was replaced, how deep, with what on the new branch, and what came of it.
-func Run(t *testing.T, name string, open func(testing.TB) Bed) {
+// was replaced, how deep, with what on the new branch, and what came of it. With
+// -short it plays the depths of short alone.
+func Run(t *testing.T, name string, short []int, open func(testing.TB) Bed) {
 	t.Helper()
+	t.Parallel() // most of it waits for a node
+	depths := []int{1, 2, 3, 4, 5, Deepest}
+	if testing.Short() {
+		depths = short
+	}
 	var table strings.Builder
 	for _, subject := range []Subject{BeforeCredit, Credited, Spent, Withdrawal} {
 		t.Run(string(subject), func(t *testing.T) {
 			bed := open(t)
 			shared := newHouse(t, bed)
 			for _, conflict := range []bool{false, true} {
-				for _, depth := range depths() {
+				for _, depth := range depths {
 					branch := "same transactions"
 					if conflict {
 						branch = "double spend"
@@ -48,20 +57,13 @@ func Run(t *testing.T, name string, open func(testing.TB) Bed) {
 						if subject == Withdrawal && (conflict || depth > maxReorg) {
 							c.house = newHouse(t, bed)
 						}
-						_, _ = fmt.Fprintf(&table, "%-8s %d  %-17s  %-23s  %s\n", name, depth, branch, subject, c.play(subject))
+						_, _ = fmt.Fprintf(&table, "%-9s %d  %-17s  %-23s  %s\n", name, depth, branch, subject, c.play(subject))
 					})
 				}
 			}
 		})
 	}
 	t.Logf("chain × depth × branch × subject → outcome (followed alone up to depth %d)\n%s", maxReorg, table.String())
-}
-
-func depths() []int {
-	if testing.Short() {
-		return []int{1, maxReorg, maxDepth}
-	}
-	return []int{1, 2, 3, 4, 5, maxDepth}
 }
 
 // reorg is one case.

@@ -101,7 +101,7 @@ func (c *reorg) received(address string) bool {
 	c.Helper()
 	head, err := c.keys.Head(c.ctx())
 	c.must(err)
-	for height := head.Height - finalDepth - maxDepth; height <= head.Height; height++ {
+	for height := head.Height - finalDepth - Deepest; height <= head.Height; height++ {
 		header, err := c.keys.HeaderAt(c.ctx(), height)
 		c.must(err)
 		block, err := c.keys.Block(c.ctx(), header.Ref, nil)
