@@ -125,7 +125,7 @@ func (h *house) comeBackDearer(tb testing.TB, raw []byte) {
 	if err := chain.Reorg(depth); err != nil {
 		tb.Fatal(err)
 	}
-	if err := h.Store.ClearHalt(context.Background(), custodytest.Accounts, uint64(depth)); err != nil { //nolint:gosec // small
+	if err := h.Store.ClearHalt(context.Background(), custodytest.Accounts, uint64(depth)); err != nil {
 		tb.Fatal(err)
 	}
 	chain.SetPrice(1_400_000_000)

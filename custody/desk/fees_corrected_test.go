@@ -291,7 +291,7 @@ func TestFeeIsCorrectedOnceByMany(t *testing.T) {
 	h.dueAgain(intent, dearer)
 	late := h.staged(func() error {
 		h.must(h.desk.CorrectFees(ctx))
-		h.dueAgain(intent, 1_400_000_000)
+		h.dueAgain(intent, 1_400_000_000) //nolint:contextcheck // helpers of tests bring their own
 		return h.desk.CorrectFees(ctx)
 	}, nil)
 	h.must(late.CorrectFees(ctx))

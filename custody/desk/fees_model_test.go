@@ -35,7 +35,7 @@ func TestFeesUnderAnyReorganisation(t *testing.T) {
 	booked := 0
 	for seed := range seeds {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
-			u := newUndone(t, uint64(seed)) //nolint:gosec // small
+			u := newUndone(t, uint64(seed))
 			for range commands {
 				u.command()
 			}
