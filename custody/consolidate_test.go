@@ -62,6 +62,30 @@ func TestConsolidationStandsBack(t *testing.T) {
 	}
 }
 
+// TestConsolidationNeedsThreeCoins: fewer are not worth a transaction, whatever the
+// policy says, and neither are three of which one costs more than it holds.
+func TestConsolidationNeedsThreeCoins(t *testing.T) {
+	p := mergePolicy()
+	p.Above, p.SharePercent = 0, 100
+	for _, c := range []struct {
+		free  []uint64
+		taken int
+	}{
+		{nil, 0},
+		{many(1, 10_000), 0},
+		{many(2, 10_000), 0},
+		{many(3, 10_000), 3},
+		{[]uint64{coinFee, 10_000, 10_000}, 0},
+		{[]uint64{coinFee + 1, 10_000, 10_000}, 3},
+		{many(9, 9_000), 8},
+	} {
+		plan, reason, err := custody.PlanConsolidation(hotOf(c.free...), p, lowRate, mergeFee)
+		if err != nil || len(plan.Coins) != c.taken || (reason == "") != (c.taken > 0) {
+			t.Errorf("%v: %d coins, %q, %v", c.free, len(plan.Coins), reason, err)
+		}
+	}
+}
+
 // TestConsolidationTakesTheSmallest: never a coin that costs more than it holds,
 // never more than the policy's number and share, always the smallest of the rest.
 func TestConsolidationTakesTheSmallest(t *testing.T) {
