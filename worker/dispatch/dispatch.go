@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,8 +50,9 @@ type Lease interface {
 const (
 	batchRows   = 256              // read at once
 	lanes       = 16               // subjects served at once
+	markRows    = 32               // accepted messages that are marked together
 	callTimeout = 10 * time.Second // one call to Temporal
-	markTimeout = 10 * time.Second // marking a batch after the process was told to stop
+	markTimeout = 10 * time.Second // marking after the process was told to stop
 	longestIdle = 2 * time.Second  // wait for a notification, then look all the same
 	takeOver    = time.Second      // between tries for the lock
 	firstPause  = 100 * time.Millisecond
@@ -166,50 +166,7 @@ func (d *Dispatcher) batch(ctx context.Context) (moved bool, err error) {
 		}
 		return false, nil
 	}
-	seqs, err := d.deliver(ctx, rows)
-	if len(seqs) == 0 {
-		return false, err
-	}
-	// What the server has accepted is marked even where we are told to stop.
-	mark, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTimeout)
-	defer cancel()
-	crash.At(crash.OutboxBeforeMark)
-	if marked := d.cfg.Outbox.OutboxSent(mark, seqs); marked != nil {
-		return false, errors.Join(err, fmt.Errorf("mark outbox: %w", marked))
-	}
-	crash.At(crash.OutboxAfterMark)
-	return true, err
-}
-
-// deliver sends rows: those of one subject in order, several subjects at once. It
-// returns which were accepted, and what went wrong with the others.
-func (d *Dispatcher) deliver(ctx context.Context, rows []custodydb.OutboxRow) ([]int64, error) {
-	var (
-		work sync.WaitGroup
-		mu   sync.Mutex
-		seqs []int64
-		errs []error
-		free = make(chan struct{}, lanes)
-	)
-	for _, lane := range bySubject(rows) {
-		free <- struct{}{}
-		work.Go(func() {
-			defer func() { <-free }()
-			done, err := d.lane(ctx, lane)
-			mu.Lock()
-			defer mu.Unlock()
-			seqs = append(seqs, done...)
-			if err != nil {
-				errs = append(errs, err)
-				d.failed.Inc()
-			}
-		})
-	}
-	work.Wait()
-	if len(errs) == 0 {
-		return seqs, nil
-	}
-	return seqs, fmt.Errorf("%d of %d subjects: %w", len(errs), len(errs)+len(seqs), errs[0])
+	return d.deliver(ctx, rows)
 }
 
 // lane sends one subject's messages up to the first that fails. Signals in a row

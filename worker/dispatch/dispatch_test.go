@@ -339,3 +339,24 @@ func TestOrderSurvivesFaults(t *testing.T) {
 		})
 	})
 }
+
+// What was accepted is marked while the rest of its batch still goes: a process that
+// dies then leaves little to be sent again.
+func TestWhatWasAcceptedIsMarkedBeforeItsBatchEnds(t *testing.T) {
+	const rows, most = 240, 120 // one batch; accepted and not marked yet
+	during(t, open{}, func(box *outbox, temporal *server) {
+		accepted, behind := 0, 0
+		temporal.setFault(func(string) error { // called with the server's lock held
+			behind = max(behind, accepted-(rows-box.waiting()))
+			accepted++
+			return nil
+		})
+		for i := range rows {
+			box.add("withdrawal", "start", fmt.Sprint("wdr_", i))
+		}
+		pass(time.Minute)
+		if n := box.waiting(); n != 0 || accepted != rows || behind > most {
+			t.Errorf("%d wait, %d were accepted, %d of them not marked at a time", n, accepted, behind)
+		}
+	})
+}
