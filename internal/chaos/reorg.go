@@ -4,7 +4,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"strongroom/internal/devstack"
@@ -52,9 +51,9 @@ func (t Target) coinHeight(ctx context.Context, chain string) (uint64, error) {
 	return height, notNow("ask for height", t.Coins[chain].Call(ctx, &height, "getblockcount"))
 }
 
-// reorgCoins puts a longer branch in the place of the newest blocks, and lets the
-// old ones be valid again: they lose because they are fewer, with one more that may
-// have been mined meanwhile.
+// reorgCoins puts a longer branch in the place of the newest blocks. The node keeps
+// taking the old ones for invalid: were they valid, the next reorganisation could go
+// back to their branch, and by more blocks than policy allows.
 func (t Target) reorgCoins(ctx context.Context, chain string, top uint64, depth int) error {
 	node := t.Coins[chain]
 	var hash string
@@ -64,10 +63,7 @@ func (t Target) reorgCoins(ctx context.Context, chain string, top uint64, depth 
 	if err := node.Call(ctx, nil, "invalidateblock", hash); err != nil {
 		return wrap("invalidate", err)
 	}
-	return errors.Join(
-		wrap("mine branch", node.mine(ctx, depth+2)),
-		wrap("reconsider", node.Call(ctx, nil, "reconsiderblock", hash)),
-	)
+	return wrap("mine branch", node.mine(ctx, depth+1))
 }
 
 func (n CoinNode) mine(ctx context.Context, blocks int) error {
