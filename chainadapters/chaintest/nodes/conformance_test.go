@@ -16,6 +16,7 @@ func TestConformance(t *testing.T) {
 	}{
 		{"anvil", func(t *testing.T) chaintest.Harness { t.Helper(); return NewAnvil(t) }},
 		{"geth", func(t *testing.T) chaintest.Harness { t.Helper(); return NewGeth(t) }},
+		{"geth in process", func(t *testing.T) chaintest.Harness { t.Helper(); return newSimulated(t) }},
 		{"btcd", func(t *testing.T) chaintest.Harness { t.Helper(); return NewBtcd(t) }},
 		{"litecoind", func(t *testing.T) chaintest.Harness { t.Helper(); return NewLitecoind(t) }},
 		{"fake accounts", func(t *testing.T) chaintest.Harness { t.Helper(); return NewFake(t, chainadapters.Account) }},
