@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // GethConfig says how to run geth, the second Ethereum node of development. It
@@ -45,7 +46,9 @@ const (
 	// gethRiches is what each development account holds, in wei: 10,000 ether.
 	gethRiches   = "0x21e19e0c9bab2400000"
 	gethCacheMiB = "64"
-	jwtBytes     = 32
+	// gethStopWithin is long: an end in order keeps the newest blocks, a kill does not.
+	gethStopWithin = time.Minute
+	jwtBytes       = 32
 )
 
 // DevAccounts returns the accounts of AnvilMnemonic that every Ethereum node of
@@ -117,7 +120,8 @@ func (c GethConfig) Spec(ctx context.Context) (Spec, error) {
 			"--authrpc.addr", "127.0.0.1", "--authrpc.port", strconv.Itoa(c.EnginePort), "--authrpc.jwtsecret", c.file("jwt.hex"),
 			"--verbosity", "2",
 		},
-		Ready: func(ctx context.Context) error { return c.RPC().Call(ctx, nil, "eth_blockNumber") },
+		Ready:      func(ctx context.Context) error { return c.RPC().Call(ctx, nil, "eth_blockNumber") },
+		StopWithin: gethStopWithin,
 	}, nil
 }
 
