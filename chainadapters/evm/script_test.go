@@ -138,7 +138,7 @@ func (s *script) open(t *testing.T) *evm.Adapter {
 func openURL(tb testing.TB, url string) *evm.Adapter {
 	tb.Helper()
 	a, err := evm.New(chainadapters.Config{
-		Chain: "ethereum-dev", Driver: "evm", URL: url, Timeout: 5 * time.Second,
+		Chain: "ethereum-dev", Driver: "evm", URL: url, Timeout: 30 * time.Second, // for 64 MiB on a machine that is busy
 		Expect: chainadapters.Identity{Network: chainID, Genesis: hash("0")},
 	})
 	if err != nil {
