@@ -123,7 +123,7 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 		}
 		return false, b.judgeFees(p.Intent.Chain, p.Fee, at)
 	}
-	if err := h.judgeMeaning(p.Intent); err != nil {
+	if err := h.judgeMeaning(p); err != nil {
 		return false, err
 	}
 	// An EVM payload does not name its sender: the slot does.
@@ -140,8 +140,13 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 }
 
 // judgeMeaning: an id means one thing for ever. A cancellation may take its place,
-// and then nothing but a cancellation may take the place of that.
-func (h *history) judgeMeaning(in intent) error {
+// and then nothing but a cancellation may take the place of that. A collection of
+// coins pays its fee out of what it moves to ourselves: a later attempt moves less.
+func (h *history) judgeMeaning(p permission) error {
+	in, meant := p.Intent, h.intent
+	if in.Kind == kindCollect && p.Slot == "" && in.Amount.Less(meant.Amount) {
+		meant.Amount = in.Amount
+	}
 	switch {
 	case in.Kind == kindCancel:
 		if in.Chain != h.intent.Chain {
@@ -149,7 +154,7 @@ func (h *history) judgeMeaning(in intent) error {
 		}
 	case h.intent.Kind == kindCancel:
 		return fmt.Errorf("%w: intent %s was cancelled", ErrRefused, in.ID)
-	case h.intent != in:
+	case meant != in:
 		return fmt.Errorf("%w: intent %s means something else", ErrRefused, in.ID)
 	}
 	return nil
@@ -179,12 +184,20 @@ func (h *history) judgeReplacement(p permission) error {
 	return fmt.Errorf("%w: a replacement spends a coin of all earlier attempts", ErrRefused)
 }
 
+// judgeCoins: a coin that all attempts of an intent spend is that intent's for ever:
+// it is why one of them at most is ever mined. What only some of them spend may go
+// to another intent, once those are not wanted any more. A coin's amount, once
+// claimed, stays. What was signed once may be asked for again.
 func (b *book) judgeCoins(p permission) error {
+	if h, known := b.intents[p.Intent.ID]; known && h.byHash[p.Payload] {
+		return nil
+	}
 	for _, c := range p.Coins {
-		use, used := b.coins[coinKey(p.Intent.Chain, c)]
+		key := coinKey(p.Intent.Chain, c)
+		use, used := b.coins[key]
 		switch {
 		case !used:
-		case use.intent != p.Intent.ID:
+		case use.intent != p.Intent.ID && b.intents[use.intent].common[key]:
 			return fmt.Errorf("%w: coin %s belongs to intent %s", ErrRefused, c.Outpoint, use.intent)
 		case use.amount != c.Amount:
 			return fmt.Errorf("%w: coin %s held %s before", ErrRefused, c.Outpoint, use.amount)

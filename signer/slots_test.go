@@ -3,6 +3,7 @@ package signer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -99,8 +100,11 @@ func TestReplacementSharesACoin(t *testing.T) {
 	wantRefused(t, s, attempt(3, 1, 3), "a coin of each, but none of both")
 	wantRefused(t, s, attempt(2, 2, 4), "not a later attempt")
 	wantSigned(t, s, attempt(3, 2, 4, 5), "coin 2 in common with both")
-	wantRefused(t, s, btcWithdrawal(t, s, "wdr_2", 1, 6), "a coin of another intent")
+	wantRefused(t, s, btcWithdrawal(t, s, "wdr_2", 2, 6), "a coin that all attempts of another intent spend")
 	wantSigned(t, s, btcWithdrawal(t, s, "wdr_2", 6, 7), "coins of nobody")
+	wantSigned(t, s, btcWithdrawal(t, s, "wdr_3", 1, 8), "a coin that the others were mined without")
+	wantRefused(t, s, attempt(4, 1, 2), "that coin, back in the intent it was of first")
+	wantSigned(t, s, attempt(1, 1, 2), "the first again")
 }
 
 // Two lies about one coin's amount could be joined into one valid transaction
@@ -137,8 +141,8 @@ func TestRestartKeepsSlots(t *testing.T) {
 }
 
 // Whatever sequence of permissions is asked for, of those that were given any two
-// of one intent exclude each other on chain, and no two intents touch the same
-// nonce or coin.
+// of one intent exclude each other on chain, and no intent touches a nonce of
+// another, or a coin that all attempts of another spend.
 func TestBookAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := newBook(testPolicy())
@@ -151,7 +155,7 @@ func TestBookAgainstModel(t *testing.T) {
 			}
 			for _, earlier := range given {
 				same := earlier.Intent.ID == p.Intent.ID
-				if same != clashes(earlier, p) {
+				if same && !clashes(earlier, p) || !same && takes(given, earlier.Intent.ID, p) {
 					t.Fatalf("given: %+v\nand then: %+v", earlier, p)
 				}
 				if same && (!earlier.Fee.Less(p.Fee) || earlier.Attempt >= p.Attempt) {
@@ -186,6 +190,21 @@ func anyPermission(t *rapid.T, i int) permission {
 		p.Coins = append(p.Coins, spentCoin{Outpoint: fmt.Sprintf("coin:%d", n), Amount: money.FromUint64(5)})
 	}
 	return p
+}
+
+// takes reports whether a permission uses a nonce of an intent, or a coin that all
+// that was given to the intent spends.
+func takes(given []permission, id string, p permission) bool {
+	for _, c := range p.Coins {
+		all := true
+		for _, g := range given {
+			all = all && (g.Intent.ID != id || slices.Contains(g.Coins, c))
+		}
+		if all {
+			return true
+		}
+	}
+	return slices.ContainsFunc(given, func(g permission) bool { return g.Intent.ID == id && p.Slot != "" && g.Slot == p.Slot })
 }
 
 // clashes reports whether at most one of two transactions can be mined.

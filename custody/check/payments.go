@@ -58,12 +58,14 @@ func (c *checker) postedWithoutPayment(ctx context.Context) error {
 		WHERE i.state = 'posted' AND NOT EXISTS (SELECT FROM custody.chain_tx t WHERE t.intent = i.id AND t.block_height IS NOT NULL)`, c.now)
 }
 
+// paymentPage reads transactions of ours. A movement of coins to ourselves pays what
+// its attempt says: a higher fee comes out of it.
 func (c *checker) paymentPage(ctx context.Context, after string) ([]payment, error) {
 	rows, err := c.tx.Query(ctx, `SELECT t.txid, t.intent, t.chain, t.raw, coalesce(t.success, false), ch.height - t.block_height + 1,
-			i.asset, i.destination, i.amount, i.state
+			i.asset, i.destination, CASE WHEN i.coins AND NOT t.cancels THEN least(i.amount, (t.plan->'payments'->0->>'amount')::numeric(78,0)) ELSE i.amount END, i.state
 		FROM custody.chain_tx t JOIN custody.chain ch ON ch.chain = t.chain
-		JOIN (SELECT id, asset, destination, amount, state FROM custody.withdrawal
-			UNION ALL SELECT id, asset, destination, amount, state FROM custody.house_intent) i ON i.id = t.intent
+		JOIN (SELECT id, asset, destination, amount, state, false AS coins FROM custody.withdrawal
+			UNION ALL SELECT id, asset, destination, amount, state, from_address = '' AND kind IN ('collect', 'consolidate') FROM custody.house_intent) i ON i.id = t.intent
 		WHERE t.block_height IS NOT NULL AND t.txid > $1 ORDER BY t.txid LIMIT $2`, after, paymentPage)
 	if err != nil {
 		return nil, fmt.Errorf("payments: %w", err)

@@ -134,7 +134,9 @@ func intentStatements() []named {
 			WHERE w.id IS NULL OR i.n IS DISTINCT FROM 1 OR i.customer <> w.customer`},
 		{"collected deposits belong to a collection", `SELECT d.id, format('collected by %s in %s', d.collected_by, i.state) FROM custody.deposit d
 			LEFT JOIN custody.house_intent i ON i.id = d.collected_by AND i.kind = 'collect'
-			WHERE d.collected_by IS NOT NULL AND (i.id IS NULL OR i.state IN ` + unpaid + `)`},
+			WHERE d.collected_by IS NOT NULL AND (i.id IS NULL OR i.state IN ` + unpaid + ` AND NOT EXISTS (
+				SELECT FROM custody.coin c JOIN custody.chain_tx t ON t.chain = c.chain AND t.txid = c.spent_by AND t.cancels
+				WHERE c.chain = d.chain AND c.txid = d.txid AND c.vout = d.idx AND t.intent = d.collected_by))`},
 		{"outbox is drained", `SELECT key, format('%s %s since %s', topic, kind, created_at) FROM custody.outbox WHERE sent_at IS NULL AND created_at < $1`},
 	}
 }

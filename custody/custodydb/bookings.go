@@ -59,6 +59,8 @@ func releaseTransaction(r IntentRow) ledger.Transaction {
 type Mined struct {
 	TxID string
 	Fee  money.Units // what it cost the house, in the native asset
+	// Spent is all that it consumed, on chains of coins.
+	Spent money.Units
 }
 
 // settleTransaction books a payment that is final on chain: the hold is posted
@@ -76,7 +78,11 @@ func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 		tx.Legs = resolve(r, ledger.Post, "post")
 		single("custody", custody.ClearingAccount(r.Chain, r.Asset), hot, r.Amount)
 	case custody.IntentCollect:
-		single("custody", hot, deposits, r.Amount)
+		amount := r.Amount
+		if r.ofCoins() {
+			amount = mined.Spent
+		}
+		single("custody", hot, deposits, amount)
 	case custody.IntentGasTopUp:
 		single("custody", deposits, hot, r.Amount)
 	case custody.IntentConsolidate: // nothing but its fee leaves the hot wallet
@@ -92,17 +98,29 @@ func revertTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 	if r.Kind == custody.IntentWithdrawal {
 		tx.Legs = resolve(r, ledger.Void, "void")
 	}
+	if r.ofCoins() { // taken back: what that spent is in the hot wallet
+		tx.Legs = append(tx.Legs, ledger.Transfer{
+			ID: transferID(r.ID, "void", "custody"), Kind: ledger.Single, Amount: mined.Spent,
+			Debit: custody.HotAccount(r.Chain, r.Asset), Credit: custody.DepositsAccount(r.Chain, r.Asset),
+		})
+	}
 	tx.Legs = append(tx.Legs, networkFee(r, native, "void", mined.Fee)...)
 	return tx
 }
 
-// networkFee is paid by the wallet that sent: a collection's is the deposit address.
+// ofCoins reports whether a collection spends coins. All of them arrive in the hot
+// wallet, less a fee that depends on which attempt is mined: so that is where the
+// fee is booked, and what leaves the deposit addresses is the same for all attempts.
+func (r IntentRow) ofCoins() bool { return r.Kind == custody.IntentCollect && r.From == "" }
+
+// networkFee is paid by the wallet that sent. That of a collection from an account
+// is the deposit address.
 func networkFee(r IntentRow, native, act string, fee money.Units) []ledger.Transfer {
 	if fee.IsZero() {
 		return nil
 	}
 	payer := custody.HotAccount(r.Chain, native)
-	if r.Kind == custody.IntentCollect {
+	if r.Kind == custody.IntentCollect && !r.ofCoins() {
 		payer = custody.DepositsAccount(r.Chain, native)
 	}
 	return []ledger.Transfer{{

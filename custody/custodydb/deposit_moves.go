@@ -216,12 +216,13 @@ func (s *Store) setDebt(ctx context.Context, tx pgx.Tx, was Debt, owes money.Uni
 }
 
 // HolderOf tells which wallet the book says that a deposit's coins are in: the hot
-// wallet where its collection was posted, the deposit addresses otherwise.
+// wallet where its collection was posted, or was taken back by a transaction that
+// spent them, the deposit addresses otherwise.
 func (s *Store) HolderOf(ctx context.Context, d DepositRow) (ledger.AccountID, error) {
 	var account int64
 	var collected bool
 	err := s.pool.QueryRow(ctx, `SELECT a.account, EXISTS (
-			SELECT FROM custody.deposit d JOIN custody.house_intent i ON i.id = d.collected_by WHERE d.id = $3 AND i.state = 'posted')
+			SELECT FROM custody.deposit d JOIN custody.house_intent i ON i.id = d.collected_by WHERE d.id = $3 AND i.state IN ('posted', 'cancelled'))
 		FROM custody.address a WHERE a.chain = $1 AND a.address = $2`, d.Chain, d.Address, d.ID).Scan(&account, &collected)
 	if err != nil {
 		return "", fmt.Errorf("read address of deposit %s: %w", d.ID, noRows(err))

@@ -164,12 +164,16 @@ func (s *Store) tell(ctx context.Context, tx pgx.Tx, r IntentRow) error {
 	return s.PutEvent(ctx, tx, r.Customer, "withdrawal."+string(r.State), r.ID, data)
 }
 
-// releaseDeposits lets another collection take what this one did not move.
+// releaseDeposits lets another collection take what this one did not move: all of
+// it, unless a transaction that took it back spent some of its coins.
 func releaseDeposits(ctx context.Context, tx pgx.Tx, intent string) error {
-	if _, err := tx.Exec(ctx, `UPDATE custody.deposit SET collected_by = NULL WHERE collected_by = $1`, intent); err != nil {
+	_, err := tx.Exec(ctx, `UPDATE custody.deposit d SET collected_by = NULL WHERE d.collected_by = $1
+		AND NOT EXISTS (SELECT FROM custody.coin c JOIN custody.chain_tx t ON t.chain = c.chain AND t.txid = c.spent_by
+			WHERE c.chain = d.chain AND c.txid = d.txid AND c.vout = d.idx AND t.intent = $1)`, intent)
+	if err != nil {
 		return fmt.Errorf("release deposits of %s: %w", intent, err)
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM custody.coin_lock l WHERE intent = $1
+	_, err = tx.Exec(ctx, `DELETE FROM custody.coin_lock l WHERE intent = $1
 		AND NOT EXISTS (SELECT FROM custody.chain_tx t WHERE t.intent = $1)`, intent)
 	if err != nil {
 		return fmt.Errorf("release coins of %s: %w", intent, err)

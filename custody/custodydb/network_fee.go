@@ -22,6 +22,7 @@ type FeeDue struct {
 	Intent string
 	Kind   custody.IntentKind
 	Asset  string
+	From   string // collections and top-ups on account chains: who sends
 	Chain  chainadapters.ChainID
 	TxID   string
 	Block  chainadapters.Ref // that the transaction is in now
@@ -52,9 +53,9 @@ func keepFees(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, to ch
 // blocks first. An intent two of whose transactions are in blocks is none of them:
 // only a person can judge that.
 func (s *Store) FeesDue(ctx context.Context) ([]FeeDue, error) {
-	rows, err := s.pool.Query(ctx, `SELECT n.intent, t.kind, i.asset, t.chain, t.txid, t.block_height, t.block_hash, t.fee, n.booked, n.round
+	rows, err := s.pool.Query(ctx, `SELECT n.intent, t.kind, i.asset, i.from_address, t.chain, t.txid, t.block_height, t.block_hash, t.fee, n.booked, n.round
 		FROM custody.network_fee n JOIN custody.chain_tx t ON t.intent = n.intent AND t.block_height IS NOT NULL AND t.fee <> n.booked
-		JOIN (SELECT id, asset FROM custody.withdrawal UNION ALL SELECT id, asset FROM custody.house_intent) i ON i.id = n.intent
+		JOIN (SELECT id, asset, '' AS from_address FROM custody.withdrawal UNION ALL SELECT id, asset, from_address FROM custody.house_intent) i ON i.id = n.intent
 		JOIN custody.chain c ON c.chain = t.chain
 		WHERE NOT EXISTS (SELECT FROM custody.chain_tx o WHERE o.intent = n.intent AND o.block_height IS NOT NULL AND o.txid <> t.txid)
 		ORDER BY t.block_height - c.height, n.intent LIMIT $1`, maxFeesDue)
@@ -63,7 +64,7 @@ func (s *Store) FeesDue(ctx context.Context) ([]FeeDue, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (FeeDue, error) {
 		var f FeeDue
-		err := row.Scan(&f.Intent, &f.Kind, &f.Asset, &f.Chain, &f.TxID, &f.Block.Height, &f.Block.Hash, &f.Fee, &f.Booked, &f.Round)
+		err := row.Scan(&f.Intent, &f.Kind, &f.Asset, &f.From, &f.Chain, &f.TxID, &f.Block.Height, &f.Block.Hash, &f.Fee, &f.Booked, &f.Round)
 		return f, err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
@@ -109,7 +110,7 @@ func (s *Store) CorrectFee(ctx context.Context, f FeeDue, finalDepth uint64) err
 // correction is what a payment cost more, or gives back what it cost less.
 func correction(f FeeDue, native string) ledger.Transaction {
 	act := "fee/" + strconv.FormatUint(uint64(f.Round)+1, 10)
-	r := IntentRow{Intent: custody.Intent{ID: f.Intent, Kind: f.Kind, Chain: f.Chain}}
+	r := IntentRow{Intent: custody.Intent{ID: f.Intent, Kind: f.Kind, Chain: f.Chain}, From: f.From}
 	legs := networkFee(r, native, act, f.Fee.SubFloor(f.Booked))
 	for _, back := range networkFee(r, native, act, f.Booked.SubFloor(f.Fee)) {
 		back.Debit, back.Credit = back.Credit, back.Debit

@@ -14,8 +14,9 @@ import (
 // ErrAttempts reports an intent that was replaced as often as can be.
 var ErrAttempts = errors.New("no further attempt is allowed")
 
-// errChangePromised ends the replacement of what another intent is built on.
-var errChangePromised = fmt.Errorf("another payment spends its change: %w", ErrAttempts)
+// ErrChangeSpent reports an intent that another one is built on: replacing it would
+// undo that one.
+var ErrChangeSpent = errors.New("another payment spends its change")
 
 // Replanner makes the next attempt of an intent. free are coins that it may add;
 // on account chains there are none. It MUST be pure: it runs while others wait.
@@ -23,8 +24,8 @@ type Replanner func(free []chainadapters.Coin) (PlannedAttempt, error)
 
 // PlanNext stores the plan of an intent's next attempt and promises it the coins
 // that it adds, in one transaction that also makes every other step of the intent
-// begin anew. custody.ErrConflict where the row moved meanwhile, ErrAttempts where
-// it cannot be replaced; errors of next pass through.
+// begin anew. custody.ErrConflict where the row moved meanwhile, ErrAttempts or
+// ErrChangeSpent where it cannot be replaced; errors of next pass through.
 func (s *Store) PlanNext(ctx context.Context, r *IntentRow, next Replanner) (PlannedAttempt, error) {
 	adapter, ok := s.cfg.Adapters[r.Chain]
 	if !ok {
@@ -79,7 +80,7 @@ func replacementCoins(ctx context.Context, tx pgx.Tx, r *IntentRow) ([]chainadap
 	case err != nil:
 		return nil, fmt.Errorf("look at change of %s: %w", r.ID, err)
 	case promised:
-		return nil, fmt.Errorf("replace %s: %w", r.ID, errChangePromised)
+		return nil, fmt.Errorf("replace %s: %w", r.ID, ErrChangeSpent)
 	}
 	return free, nil
 }

@@ -85,12 +85,22 @@ func covered(have Cover, others promise, amount, fee money.Units, isNative bool)
 	return nil
 }
 
+// Bid says what a payment of a size in virtual bytes begins with. It MUST be pure.
+type Bid func(size uint64) (chainadapters.Fee, error)
+
+// anySize is what a payment of coins measures at least, in virtual bytes.
+const anySize = 110
+
 // ReserveCoins is ReserveSlot on a chain of coins. A withdrawal takes free coins
 // of the hot wallet; a movement of the house has its coins since it was planned.
-func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapters.Fee) error {
+func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, bid Bid) error {
 	adapter, ok := s.cfg.Adapters[r.Chain]
 	if !ok {
 		return fmt.Errorf("chain %s is not served: %w", r.Chain, custody.ErrAsset)
+	}
+	fee, err := bid(anySize)
+	if err != nil {
+		return err
 	}
 	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
 		none := PlannedAttempt{}
@@ -115,6 +125,14 @@ func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, fee chainadapter
 			return none, err
 		}
 		plan.ChangeTo, plan.ChangePath = change.Address, change.Path
+		built, err := adapter.Build(plan)
+		if err != nil {
+			return none, fmt.Errorf("measure %s: %w", r.ID, hotWallet(err))
+		}
+		// Of its true size it may be too much: coins chosen for more suffice.
+		if plan.Fee, err = bid(built.Size); err != nil {
+			return none, err
+		}
 		return s.plan(r, plan)
 	})
 }

@@ -24,7 +24,7 @@ func (d *Desk) withdrawn(ctx context.Context, adapter chainadapters.Adapter, r *
 		return attempt, fmt.Errorf("look for order: %w", err)
 	}
 	tooLong := !attempt.Refused.IsZero() && d.cfg.Clock().Sub(attempt.Refused) >= d.cfg.GiveUpAfter
-	if why == "" && !tooLong || !cancellable(adapter, attempt.Plan) {
+	if why == "" && !tooLong || !cancellable(adapter, r, attempt.Plan) {
 		return attempt, nil
 	}
 	if why == "" {
@@ -50,13 +50,16 @@ func (d *Desk) whyCancelled(ctx context.Context, r *custodydb.IntentRow) string 
 	if order, err := d.cfg.Store.CancelOrder(ctx, r.ID); err == nil && order != "" {
 		return "taken back before it was paid: " + order
 	}
+	if r.Kind == custody.IntentConsolidate {
+		return "taken back: no block took it at a low fee"
+	}
 	return "taken back before it was paid: it could not be signed"
 }
 
 // cancellable reports whether a plan can be taken back: by its nonce, or by coins
-// of the hot wallet that have somewhere to return to.
-func cancellable(adapter chainadapters.Adapter, plan chainadapters.Plan) bool {
-	return adapter.Family() != chainadapters.UTXO || plan.ChangePath.Account == chainadapters.HotAccount
+// that have somewhere to return to.
+func cancellable(adapter chainadapters.Adapter, r *custodydb.IntentRow, plan chainadapters.Plan) bool {
+	return adapter.Family() != chainadapters.UTXO || r.Kind != custody.IntentWithdrawal || plan.ChangePath.Account == chainadapters.HotAccount
 }
 
 // cancellation is what the signer is told of a cancellation: the chain's native
@@ -85,18 +88,15 @@ func selfSend(plan chainadapters.Plan) chainadapters.Plan {
 }
 
 // goBack turns the plan of a UTXO chain into one that returns its coins, less a
-// fee, to the change address.
+// fee, to the change address, or to where it pays ourselves already.
 func goBack(plan chainadapters.Plan, fee money.Units) (chainadapters.Plan, error) {
 	to := plan.ChangeTo
-	if to == "" { // a cancellation is one payment to it
+	if to == "" { // it is one payment to ourselves
 		to = plan.Payments[0].To
 	}
-	var total money.Units
-	for _, c := range plan.Coins {
-		var err error
-		if total, err = total.Add(c.Amount); err != nil {
-			return plan, fmt.Errorf("add coins up: %w", err)
-		}
+	total, err := sumOf(plan.Coins)
+	if err != nil {
+		return plan, err
 	}
 	left, err := total.Sub(fee)
 	if err != nil {
@@ -105,4 +105,13 @@ func goBack(plan chainadapters.Plan, fee money.Units) (chainadapters.Plan, error
 	plan.Payments = []chainadapters.Payment{{To: to, Amount: left}}
 	plan.ChangeTo = ""
 	return plan, nil
+}
+
+func sumOf(coins []chainadapters.Coin) (total money.Units, err error) {
+	for _, c := range coins {
+		if total, err = total.Add(c.Amount); err != nil {
+			return total, fmt.Errorf("add coins up: %w", err)
+		}
+	}
+	return total, nil
 }

@@ -157,11 +157,11 @@ func (m *coinMiner) block(height int64) *wire.MsgBlock {
 	return &block
 }
 
-// pay spends the first mined coin to all the addresses.
-func (m *coinMiner) pay(amounts map[string]int64) {
+// payFrom spends the coin that a block made to all the addresses.
+func (m *coinMiner) payFrom(height int64, amounts map[string]int64) {
 	m.t.Helper()
 	const fee = 10_000
-	base := m.block(1).Transactions[0]
+	base := m.block(height).Transactions[0]
 	script := network.KeyScript(m.key.PubKey().SerializeCompressed())
 	tx, rest := wire.NewMsgTx(2), base.TxOut[0].Value-fee
 	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Hash: base.TxHash()}, nil, nil))

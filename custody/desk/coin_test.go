@@ -38,6 +38,7 @@ func (w *coinWorld) stuck(amount uint64) custody.Withdrawal {
 
 func TestCoinsReplaceWhatMinersLeave(t *testing.T) {
 	onCoins(t, func(t *testing.T, w *coinWorld) {
+		t.Helper()
 		out := w.stuck(1_000_000)
 		p := w.alone(out.ID)
 		attempts := w.count(`SELECT count(*) FROM custody.chain_tx WHERE intent = $1`, out.ID)
@@ -59,6 +60,7 @@ func TestCoinsReplaceWhatMinersLeave(t *testing.T) {
 
 func TestCoinsTakeBackWhatMinersLeave(t *testing.T) {
 	onCoins(t, func(t *testing.T, w *coinWorld) {
+		t.Helper()
 		out := w.stuck(1_000_000)
 		w.must(w.store.OrderCancel(t.Context(), out.ID, "asked by the customer"))
 		if p := w.alone(out.ID); p.State != custody.WithdrawalCancelled {

@@ -154,7 +154,7 @@ func (w *coinWorld) fund() {
 		w.must(err)
 		pay[a.Address] = deposited
 	}
-	w.coinMiner.pay(pay)
+	w.payFrom(1, pay)
 	w.look()
 	w.blocks(coinFinal)
 }
@@ -258,7 +258,7 @@ func (w *coinWorld) agrees() {
 			err := vault.Audit(filepath.Join(w.dir, vault.StateFolder), func(p vault.Permission) {
 				allowed[check.SignedKey{Intent: p.Intent, Attempt: p.Attempt}] = p.Payload
 			})
-			return allowed, err //nolint:wrapcheck // a test
+			return allowed, err
 		},
 	})
 	w.must(err)

@@ -55,11 +55,16 @@ const (
 	// underwaterAfter is how long a transaction may be below the base fee before it
 	// counts as stuck: the next block may ask less.
 	underwaterAfter = 30 * time.Second
+	// mergePatience is how much longer a merging of coins may wait, in times.
+	mergePatience = 12
 )
 
 // ErrRefused is wrapped by a Signer that will not sign this request, whatever the
 // state of the connection: its rules are against it.
 var ErrRefused = errors.New("signer refuses the transaction")
+
+// ErrFees reports that the market asks more than may be bid: the payment waits.
+var ErrFees = errors.New("fees are above what may be bid")
 
 // Config holds the collaborators and settings of a Desk.
 type Config struct {
@@ -67,7 +72,7 @@ type Config struct {
 	Adapters map[chainadapters.ChainID]chainadapters.Adapter
 	Assets   custody.Assets
 	Signer   Signer
-	Policy   Policy // nil for CapPolicy
+	Policy   Policy // nil for the rules that are registered in policy.go
 	// Screening is asked about each withdrawal's destination, and again before it is
 	// reserved.
 	Screening Screener
@@ -97,7 +102,7 @@ func New(cfg Config) (*Desk, error) {
 		return nil, errors.New("desk: config lacks store, adapters, assets, signer, screening, log or clock")
 	}
 	if cfg.Policy == nil {
-		cfg.Policy = CapPolicy{}
+		cfg.Policy = Rules(rules())
 	}
 	if cfg.Outstanding <= 0 {
 		cfg.Outstanding = defaultOutstanding
@@ -162,7 +167,7 @@ func (d *Desk) walk(ctx context.Context, id string, take step) (custody.Progress
 // database or the node said stays in the error.
 func explain(err error) string {
 	for _, known := range []error{
-		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery, ErrRefused,
+		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery, ErrRefused, ErrFees,
 		custody.ErrScreening,
 	} {
 		if errors.Is(err, known) {

@@ -28,7 +28,7 @@ func TestMergingWaitsForTheNextCheapHour(t *testing.T) {
 	h.do(merge, custody.WithdrawalBroadcast, "reserve", "sign", "send")
 	h.chains[utxo].SetPrice(dear("BTC"))
 	h.mine(utxo, 2)
-	h.pass(24 * time.Hour)
+	h.pass(11 * time.Hour)
 	h.do(merge, custody.WithdrawalBroadcast, "observe", "observe")
 	if n := h.count(`SELECT count(*) FROM custody.attempt_plan WHERE intent = $1`, merge); n != 1 {
 		t.Errorf("it bids %d times", n)

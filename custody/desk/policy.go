@@ -24,6 +24,38 @@ type Policy interface {
 	Decide(ctx context.Context, r custodydb.IntentRow, asset custody.AssetInfo) (Verdict, string, error)
 }
 
+// rules is the registration: a line per rule.
+func rules() []Policy {
+	return []Policy{
+		CapPolicy{},
+	}
+}
+
+// Rules asks all of its rules. One that denies is enough to deny, and one that
+// waits is enough to wait; a verdict that is none of these is passed on, and
+// allows nothing.
+type Rules []Policy
+
+var _ Policy = Rules{}
+
+// Decide implements Policy. The reason is that of the first rule which stands
+// against the withdrawal.
+func (l Rules) Decide(ctx context.Context, r custodydb.IntentRow, asset custody.AssetInfo) (Verdict, string, error) {
+	verdict, why := Allow, ""
+	for _, rule := range l {
+		v, reason, err := rule.Decide(ctx, r, asset)
+		switch {
+		case err != nil:
+			return 0, "", err
+		case v == Wait && verdict == Allow:
+			verdict, why = Wait, reason
+		case v != Allow && v != Wait:
+			return v, reason, nil
+		}
+	}
+	return verdict, why, nil
+}
+
 // CapPolicy lets pass what the asset's AutoLimit covers. Anything larger waits for
 // people.
 type CapPolicy struct{}

@@ -17,6 +17,8 @@ type quotation struct {
 	fee   chainadapters.Fee // what a payment would bid now
 	head  chainadapters.Header
 	clock feedesk.Clock
+	// parents are payments of ours in no block whose change it spends.
+	parents burden
 }
 
 // anytime is the clock of a bid that is not to wait.
@@ -32,11 +34,13 @@ func (d *Desk) stalled(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	switch {
 	case order != "" && !newest.Cancels:
 		return "an operator ordered to cancel it", nil
-	case r.Kind == custody.IntentConsolidate:
+	case r.Kind == custody.IntentConsolidate && !newest.Cancels && waits <= mergePatience*d.cfg.StuckAfter:
 		return "", nil // it was planned for a cheap hour: it waits for the next
 	case waits > d.cfg.StuckAfter:
 		return "waits in the node's pool for more than " + d.cfg.StuckAfter.String(), nil
-	case adapter.Family() == chainadapters.UTXO || waits < underwaterAfter:
+	case adapter.Family() == chainadapters.UTXO:
+		return d.hangs(ctx, r)
+	case waits < underwaterAfter:
 		return "", nil
 	}
 	head, err := adapter.Head(ctx)
@@ -61,7 +65,8 @@ func (d *Desk) replace(ctx context.Context, adapter chainadapters.Adapter, r *cu
 	if err != nil {
 		return fmt.Errorf("look for order: %w", err)
 	}
-	takeBack := order != "" && cancellable(adapter, plan.Plan)
+	// A merging that no cheap hour took is not worth a high fee: its coins are.
+	takeBack := (order != "" || r.Kind == custody.IntentConsolidate) && cancellable(adapter, r, plan.Plan)
 	if plan.Number <= newest.Number || (takeBack && !plan.Cancels) {
 		next, move, err := d.bid(ctx, adapter, r, plan, takeBack)
 		if err != nil {
@@ -83,10 +88,11 @@ func (d *Desk) replace(ctx context.Context, adapter chainadapters.Adapter, r *cu
 // that asking again at once does not change. Anything else is the caller's error.
 func (d *Desk) unbid(ctx context.Context, r *custodydb.IntentRow, why error) error {
 	for known, reason := range map[error]string{
-		ErrRefused:            "the signer refuses a higher fee",
-		custodydb.ErrAttempts: "it cannot be replaced",
-		chainadapters.ErrPlan: "a higher fee cannot be paid from what it spends",
-		custody.ErrHotWallet:  "the hot wallet does not cover a higher fee now",
+		ErrRefused:               "the signer refuses a higher fee",
+		custodydb.ErrAttempts:    "it cannot be replaced",
+		custodydb.ErrChangeSpent: "a later payment spends its change and bids for both",
+		chainadapters.ErrPlan:    "a higher fee cannot be paid from what it spends",
+		custody.ErrHotWallet:     "the hot wallet does not cover a higher fee now",
 	} {
 		if errors.Is(why, known) {
 			d.cfg.Log.WarnContext(ctx, "intent stays stuck", "intent", r.ID, "cause", why)
@@ -129,7 +135,8 @@ func (d *Desk) market(ctx context.Context, adapter chainadapters.Adapter, r *cus
 		return q, fmt.Errorf("quote fee: %w", err)
 	}
 	if last.Plan.Slot == nil {
-		return q, nil
+		q.parents, err = d.parents(ctx, adapter, r)
+		return q, err
 	}
 	if q.head, err = adapter.Head(ctx); err != nil {
 		return q, fmt.Errorf("ask base fee: %w", err)
@@ -169,17 +176,10 @@ func (d *Desk) planNext(ctx context.Context, adapter chainadapters.Adapter, r *c
 // ladder returns the plan of the next attempt by the ladder of the chain's family.
 func (d *Desk) ladder(adapter chainadapters.Adapter, r *custodydb.IntentRow, last custodydb.PlannedAttempt, q quotation, cancels bool, free []chainadapters.Coin) (chainadapters.Plan, feedesk.Move, error) {
 	if last.Plan.Slot == nil {
-		policy, ok := d.cfg.Rates[r.Chain]
-		if !ok {
-			policy = feedesk.DefaultRate()
-		}
-		return rateLadder(adapter, policy, last, q, cancels, free)
+		c := recoin{adapter: adapter, policy: d.rates(r.Chain), last: last, q: q, cancels: cancels, ours: r.Kind != custody.IntentWithdrawal, free: free}
+		return c.plan()
 	}
-	policy, ok := d.cfg.Gas[r.Chain]
-	if !ok {
-		policy = feedesk.DefaultGas()
-	}
-	move, fee := policy.Next(feedesk.GasBid{Last: last.Plan.Fee, Market: q.fee, BaseFee: q.head.BaseFee, Clock: q.clock})
+	move, fee := d.gas(r.Chain).Next(feedesk.GasBid{Last: last.Plan.Fee, Market: q.fee, BaseFee: q.head.BaseFee, Clock: q.clock})
 	plan := last.Plan
 	plan.Fee = fee
 	if cancels {

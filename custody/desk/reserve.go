@@ -8,6 +8,7 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
+	"strongroom/custody/feedesk"
 	"strongroom/money"
 )
 
@@ -52,7 +53,18 @@ func (d *Desk) reserveCoins(ctx context.Context, adapter chainadapters.Adapter, 
 	if err != nil {
 		return fmt.Errorf("quote fee: %w", err)
 	}
-	if err := d.cfg.Store.ReserveCoins(ctx, r, fee); err != nil {
+	policy := d.rates(r.Chain)
+	err = d.cfg.Store.ReserveCoins(ctx, r, func(size uint64) (chainadapters.Fee, error) {
+		if r.Kind != custody.IntentWithdrawal {
+			return fee, affordable(policy, fee) // what remains of its coins is its fee
+		}
+		move, rate := policy.First(fee.SatPerKVB, size)
+		if move != feedesk.Bid {
+			return fee, ErrFees
+		}
+		return chainadapters.Fee{SatPerKVB: rate}, nil
+	})
+	if err != nil {
 		return fmt.Errorf("reserve coins: %w", err)
 	}
 	return nil
@@ -82,6 +94,9 @@ func (d *Desk) reserveSlot(ctx context.Context, adapter chainadapters.Adapter, a
 	slot.Nonce = q.First
 	if q.Fee, err = adapter.Quote(ctx, chainadapters.Plan{Payments: payments(r), Slot: &slot}); err != nil {
 		return fmt.Errorf("quote fee: %w", err)
+	}
+	if q.Fee, err = d.firstGas(r, q.Fee); err != nil {
+		return err
 	}
 	if err := d.cfg.Store.ReserveSlot(ctx, r, q); err != nil {
 		return fmt.Errorf("reserve slot: %w", err)

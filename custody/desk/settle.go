@@ -36,7 +36,11 @@ func (d *Desk) settle(ctx context.Context, r *custodydb.IntentRow) error {
 		return d.move(ctx, r, custody.EventReorg, facts, "its block left the chain")
 	}
 	facts.Pays = !paid.Cancels
-	err = d.cfg.Store.Settle(ctx, r, custodydb.Mined{TxID: paid.TxID, Fee: paid.Fee}, facts)
+	mined, err := minedOf(paid)
+	if err != nil {
+		return err
+	}
+	err = d.cfg.Store.Settle(ctx, r, mined, facts)
 	switch {
 	case errors.Is(err, custody.ErrIllegal):
 		// Canonical again, but not deep enough: it confirms anew.
@@ -66,9 +70,18 @@ func (d *Desk) paid(ctx context.Context, r *custodydb.IntentRow) (*custodydb.Sen
 // undo ends an intent whose payment was mined and failed for good, or in whose
 // place a cancellation was mined.
 func (d *Desk) undo(ctx context.Context, r *custodydb.IntentRow, s sighting, event custody.WithdrawalEvent, reason string) error {
-	mined := custodydb.Mined{TxID: s.mined.TxID, Fee: s.mined.Fee}
+	mined, err := minedOf(s.mined)
+	if err != nil {
+		return err
+	}
 	if err := d.cfg.Store.Revert(ctx, r, mined, event, s.facts, reason); err != nil {
 		return fmt.Errorf("book %s: %w", event, err)
 	}
 	return nil
+}
+
+// minedOf is what the book must know of a mined attempt.
+func minedOf(a *custodydb.Sent) (custodydb.Mined, error) {
+	spent, err := sumOf(a.Plan.Coins)
+	return custodydb.Mined{TxID: a.TxID, Fee: a.Fee, Spent: spent}, err
 }

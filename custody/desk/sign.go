@@ -77,17 +77,22 @@ func (d *Desk) signPlan(ctx context.Context, adapter chainadapters.Adapter, r *c
 // meaning returns what the signer is told that an attempt is for, and our own key
 // behind its destination.
 func (d *Desk) meaning(ctx context.Context, r *custodydb.IntentRow, attempt custodydb.PlannedAttempt) (custody.Intent, *chainadapters.KeyPath, error) {
-	if attempt.Cancels {
+	coinsOfOurs := r.Kind != custody.IntentWithdrawal && attempt.Plan.Slot == nil
+	switch {
+	case attempt.Cancels && !coinsOfOurs:
 		return d.cancellation(r, attempt.Plan)
-	}
-	if r.Kind == custody.IntentWithdrawal {
+	case r.Kind == custody.IntentWithdrawal:
 		return r.Intent, nil, nil
 	}
 	to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)
 	if err != nil {
 		return r.Intent, nil, fmt.Errorf("find key of destination: %w", err)
 	}
-	return r.Intent, &to.Path, nil
+	in := r.Intent
+	if coinsOfOurs { // its fee comes out of it, also where few of its coins take it back
+		in.Amount = attempt.Plan.Payments[0].Amount
+	}
+	return in, &to.Path, nil
 }
 
 // refused keeps on record since when the signer is against an attempt.

@@ -66,6 +66,10 @@ type RateBid struct {
 	Size   uint64      // of the replacement, in virtual bytes, at most
 	Market uint64      // what a payment would bid now
 	Clock  Clock
+	// What it hangs on and has to pull along: payments that wait and cannot be
+	// replaced themselves, because it spends their change.
+	ParentFee  money.Units
+	ParentSize uint64 // virtual bytes
 }
 
 // Next decides about a payment that waits. A bid satisfies BIP 125: a higher rate
@@ -81,13 +85,31 @@ func (p RatePolicy) Next(b RateBid) (Move, uint64) {
 		return Wait, 0
 	}
 	market := min(max(b.Market, p.Floor), limit)
-	rate := max(raisedRate(market, p.Urgency(b.Clock.Age), limit), least)
+	wanted := raisedRate(market, p.Urgency(b.Clock.Age), limit)
+	rate := max(wanted, least, p.forParents(b, wanted, limit))
 	above := b
 	above.Rate, above.Fee = rate, FeeAt(rate, b.Size)
 	if _, more := p.least(above, limit); !more {
 		rate = limit
 	}
 	return Bid, rate
+}
+
+// forParents is the rate of a child that brings it and what it hangs on to the
+// wanted rate together, or the limit where that is less.
+func (p RatePolicy) forParents(b RateBid, wanted, limit uint64) uint64 {
+	if b.ParentSize == 0 {
+		return 0
+	}
+	move, fee := p.ChildFee(Package{ParentFee: b.ParentFee, ParentSize: b.ParentSize, ChildSize: b.Size, Rate: wanted})
+	if move != Bid {
+		return limit
+	}
+	rate, err := RateOf(fee, b.Size)
+	if err != nil {
+		return limit
+	}
+	return min(rate, limit)
 }
 
 // least is the lowest rate that replaces a bid; false where it is above limit.
