@@ -30,6 +30,7 @@ import (
 // workerCommand works the workflows, watches the chains, plans collections.
 type workerCommand struct {
 	stationFlags
+	feeFlags
 
 	Database    string            `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Temporal    string            `name:"temporal-address" help:"Address of Temporal." env:"STRONGROOM_TEMPORAL_ADDRESS" default:"127.0.0.1:7233"`
@@ -184,8 +185,13 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	if err != nil {
 		return nil, err
 	}
+	gas, rates, err := c.policies(h.adapters, view)
+	if err != nil {
+		return nil, err
+	}
 	h.desk, err = desk.New(desk.Config{
 		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
+		Gas: gas, Rates: rates,
 	})
 	if err != nil {
 		return nil, err
