@@ -48,21 +48,36 @@ func (c *recoin) plan() (chainadapters.Plan, feedesk.Move, error) {
 	}
 	for range maxFits {
 		next, built, move, err := c.try(plan, bid)
-		switch {
-		case err == nil && move == feedesk.Bid && c.policy.Budget.Less(built.MaxFee):
-			return plan, feedesk.Stop, nil // with the change that it drops
-		case err == nil && move == feedesk.Bid && evicts(c.policy, c.last.MaxFee, built):
-			return next, feedesk.Bid, nil
-		case err == nil && move == feedesk.Bid:
-			bid.Size = built.Size // it was reckoned with another size
-		case len(more) > 0 && c.short(err, move, plan):
-			plan.Coins, more = append(slices.Clip(plan.Coins), more[0]), more[1:]
-			bid.Size += sizePerCoin
-		default:
+		if err == nil && move == feedesk.Bid {
+			switch c.verdict(built) {
+			case feedesk.Bid:
+				return next, feedesk.Bid, nil
+			case feedesk.Stop:
+				return plan, feedesk.Stop, nil
+			case feedesk.Wait:
+				bid.Size = built.Size // it was reckoned with another size
+			}
+			continue
+		}
+		if len(more) == 0 || !c.short(err, move, plan) {
 			return plan, move, noMoreCoins(err)
 		}
+		plan.Coins, more = append(slices.Clip(plan.Coins), more[0]), more[1:]
+		bid.Size += sizePerCoin
 	}
 	return plan, feedesk.Stop, nil
+}
+
+// verdict says of what was built whether it is the next attempt, whether with the
+// change that it drops it costs too much, or whether it has to be reckoned anew.
+func (c *recoin) verdict(built chainadapters.Unsigned) feedesk.Move {
+	switch {
+	case c.policy.Budget.Less(built.MaxFee):
+		return feedesk.Stop
+	case evicts(c.policy, c.last.MaxFee, built):
+		return feedesk.Bid
+	}
+	return feedesk.Wait
 }
 
 // try builds what the ladder says of a bid, where it says to bid.
