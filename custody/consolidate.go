@@ -34,8 +34,8 @@ type HotCoins struct {
 
 // PlanConsolidation decides whether coins of the hot wallet are merged into one
 // payment to itself, and which: the smallest that are worth more than spending
-// them costs. Where none are, the plan is empty and the reason says why. Its fee
-// is fixed with its amount: it never bids again. It also stands back for any other
+// them costs. Where none are, the plan is empty and the reason says why. It
+// does not bid again: where no cheap hour takes it, it is taken back. It also stands back for any other
 // movement of the house, so that two never bid for the same cheap hour. feeOf
 // tells what a payment of these coins costs at the rate.
 func PlanConsolidation(w HotCoins, p ConsolidationPolicy, rate uint64, feeOf func([]chainadapters.Coin) (money.Units, error)) (CoinPlan, string, error) {
