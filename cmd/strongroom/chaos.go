@@ -176,7 +176,7 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 	cfg = chaos.Config{
 		Seed: r.Seed, Operations: r.Operations, Length: time.Duration(r.Minutes) * time.Minute, Rest: time.Duration(r.Rest) * time.Minute,
 		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Calm: r.calm, Clock: e.clock, Progress: func(line string) { e.printf("%s\n", line) },
-		Target: chaos.Target{Processes: func() map[string]int { return processes(s) }, Links: r.links},
+		Target: chaos.Target{Processes: func() map[string]int { return processes(s) }, Links: r.links, Still: s.Still},
 	}
 	if cfg.Target.Coins, cfg.Target.Ethereum, err = nodes(vars["STRONGROOM_CHAINS_FILE"], world); err != nil {
 		return cfg, books, err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"strconv"
 
 	"strongroom/chainadapters"
 	"strongroom/internal/chaos"
@@ -109,17 +110,25 @@ func (r *chaosRun) linkURL(c chainadapters.Config) (string, error) {
 	return at.String(), err
 }
 
-// nodes returns how the nodes are reached without a link. Branches are mined to an
-// address of their own: in the same second litecoind would make the block again that
-// was just taken away.
+// otherMiners returns another address each time: paid to the same one within a second,
+// litecoind would make a block again that was just taken away, and refuse it.
+func otherMiners(world chaos.Outside) func() string {
+	n := 0
+	return func() string {
+		n++
+		address, err := world.Address("LTC", "another miner "+strconv.Itoa(n))
+		if err != nil {
+			return err.Error() // which the node refuses
+		}
+		return address
+	}
+}
+
+// nodes returns how the nodes are reached without a link.
 func nodes(file string, world chaos.Outside) (coins map[string]chaos.CoinNode, ethereum devstack.RPC, err error) {
 	list, err := readChains(file)
 	if err != nil {
 		return nil, ethereum, err
-	}
-	lite, err := world.Address("LTC", "another miner")
-	if err != nil {
-		return nil, ethereum, fmt.Errorf("find who mines branches: %w", err)
 	}
 	coins = map[string]chaos.CoinNode{}
 	for _, c := range list {
@@ -128,7 +137,7 @@ func nodes(file string, world chaos.Outside) (coins map[string]chaos.CoinNode, e
 		case chaos.Bitcoin:
 			coins[chaos.Bitcoin] = chaos.CoinNode{RPC: rpc}
 		case chaos.Litecoin:
-			coins[chaos.Litecoin] = chaos.CoinNode{RPC: rpc, Address: lite}
+			coins[chaos.Litecoin] = chaos.CoinNode{RPC: rpc, Address: otherMiners(world)}
 		case chaos.Ethereum:
 			ethereum = rpc
 		}

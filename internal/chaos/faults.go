@@ -19,6 +19,8 @@ type Target struct {
 	Coins     map[string]CoinNode   // by chain
 	Ethereum  devstack.RPC
 	Links     []*Link
+	// Still does something while nobody mines a chain.
+	Still func(chain string, do func() error) error
 
 	// taken tells whether the platform has taken in a chain's block of this height,
 	// and whether deposits in blocks from there on are credited.

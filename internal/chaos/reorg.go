@@ -13,7 +13,7 @@ import (
 type CoinNode struct {
 	devstack.RPC
 
-	Address string // paid by blocks; empty for a node that knows where to
+	Address func() string // paid by a branch, another each time; nil for a node that knows where to
 }
 
 // reorg takes the newest blocks of a chain away, as soon as the platform has taken
@@ -43,7 +43,13 @@ func (t Target) reorg(ctx context.Context, f Fault) (how string, err error) {
 			return "", fmt.Errorf("await deposits: %w", ctx.Err())
 		}
 	}
-	return how, do(ctx, f.Target, top, f.Depth)
+	// A block in the midst of it would make it deeper, and anvil lose others.
+	return how, t.Still(f.Target, func() error {
+		if top, err = height(ctx, f.Target); err != nil {
+			return err
+		}
+		return do(ctx, f.Target, top, f.Depth)
+	})
 }
 
 func (t Target) coinHeight(ctx context.Context, chain string) (uint64, error) {
@@ -67,10 +73,10 @@ func (t Target) reorgCoins(ctx context.Context, chain string, top uint64, depth 
 }
 
 func (n CoinNode) mine(ctx context.Context, blocks int) error {
-	if n.Address == "" {
+	if n.Address == nil {
 		return wrap("generate", n.Call(ctx, nil, "generate", blocks))
 	}
-	return wrap("generate", n.Call(ctx, nil, "generatetoaddress", blocks, n.Address))
+	return wrap("generate", n.Call(ctx, nil, "generatetoaddress", blocks, n.Address()))
 }
 
 func (t Target) ethereumHeight(ctx context.Context, _ string) (uint64, error) {

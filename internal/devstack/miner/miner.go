@@ -32,7 +32,7 @@ type Config struct {
 // Miner mines one chain.
 type Miner struct {
 	cfg  Config
-	mu   sync.Mutex // one block at a time
+	mu   sync.Mutex // one order to the node at a time
 	view View
 }
 
@@ -70,6 +70,14 @@ func (m *Miner) Run(ctx context.Context) {
 			m.cfg.Log.InfoContext(ctx, "mining changed", "chain", m.cfg.Name, "working", !down, "error", err)
 		}
 	}
+}
+
+// Still does something while no block is mined and nothing is saved: nodes do not
+// take every order well in the midst of another.
+func (m *Miner) Still(do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return do()
 }
 
 // Step looks at the chain once, mines where a block is due, and saves.

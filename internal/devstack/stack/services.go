@@ -150,9 +150,19 @@ func (s *Stack) mine(ctx context.Context, name string, chain miner.Chain) error 
 	if err != nil {
 		return fmt.Errorf("make miner: %w", err)
 	}
+	s.miners[name] = m
 	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	before := s.endMines
 	s.endMines = func() { cancel(); before() }
 	s.mines.Go(func() { m.Run(alive) })
 	return nil
+}
+
+// Still does something while nobody mines a chain: who orders its node to
+// reorganise must not be interrupted by a block.
+func (s *Stack) Still(chain string, do func() error) error {
+	if m := s.miners[chain]; m != nil {
+		return m.Still(do) //nolint:wrapcheck // the caller's own
+	}
+	return do()
 }

@@ -86,6 +86,7 @@ type Stack struct {
 	litecoin   *miner.Bitcoin
 	logs       []*miner.BlockLog
 
+	miners   map[string]*miner.Miner // by chain
 	mines    sync.WaitGroup
 	endMines context.CancelFunc
 }
@@ -109,7 +110,7 @@ func Up(ctx context.Context, cfg Config) (*Stack, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Stack{cfg: cfg, endMines: func() {}, claims: devstack.NewClaims()}
+	s := &Stack{cfg: cfg, endMines: func() {}, miners: map[string]*miner.Miner{}, claims: devstack.NewClaims()}
 	if err := cfg.Layout.create(); err != nil {
 		return nil, err
 	}
