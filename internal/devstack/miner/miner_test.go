@@ -123,6 +123,27 @@ func TestANodeThatIsDownIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestNothingIsMinedWhileSomebodyWantsItStill(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	b.chain.pool = 1
+	during, done := 0, make(chan error)
+	want := errors.New("what it did")
+	err := b.miner.Still(func() error {
+		go func() { done <- b.miner.Step(context.Background()) }()
+		during = len(b.chain.blocks)
+		select {
+		case stepped := <-done:
+			t.Fatalf("a step went through: %v", stepped)
+		case <-time.After(50 * time.Millisecond): //nolint:forbidigo // gives the step its chance
+		}
+		return want
+	})
+	if stepped := <-done; stepped != nil || !errors.Is(err, want) || during != 0 || len(b.chain.blocks) != 1 {
+		t.Fatalf("%v, %v: %d blocks meanwhile, %d in the end", stepped, err, during, len(b.chain.blocks))
+	}
+}
+
 func TestNewRefusesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	if _, err := New(Config{Name: "none"}); !errors.Is(err, ErrConfig) {

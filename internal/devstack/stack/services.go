@@ -162,7 +162,7 @@ func (s *Stack) mine(ctx context.Context, name string, chain miner.Chain) error 
 // reorganise must not be interrupted by a block.
 func (s *Stack) Still(chain string, do func() error) error {
 	if m := s.miners[chain]; m != nil {
-		return m.Still(do) //nolint:wrapcheck // the caller's own
+		return m.Still(do)
 	}
 	return do()
 }
