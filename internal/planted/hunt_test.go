@@ -121,7 +121,7 @@ func signerTests(t *testing.T, bug planted.Bug) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-tags", "planted", "-run", "Nonce|Replacement|Slots|Book", "./signer")
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-tags", "planted", "-run", "Nonce|Replacement|Slots|Book", "./signer", "-rapid.nofailfile")
 	cmd.Dir = testenv.Root(t)
 	cmd.Env = append(os.Environ(), planted.Variable+"="+string(bug))
 	out, err := cmd.CombinedOutput()
