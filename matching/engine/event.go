@@ -10,8 +10,8 @@ const (
 	EventRejected             // Market, Account, Order, Key, Code: a command changed nothing
 	EventRested               // Market, Order, Account, Side, Price, Qty, Shown: it waits in the book
 	EventTrade                // Market, Price, Qty, taker's and maker's order, account and fee
-	EventReduced              // Market, Order, Account, Side, Price, Qty: what remains after an amend or a decrement
-	EventReplaced             // as Rested, for an order that lost its place: amended, re-shown, re-pegged
+	EventReduced              // Market, Order, Account, Side, Price, Qty, Shown: what remains after an amend or a decrement
+	EventReplaced             // as Rested, for an order that lost its place: amended, re-shown, re-pegged; price 0: out of the book
 	EventCancelled            // Market, Order, Account, Key, Side, Price, Qty, Code: what remained, and why it ended
 	EventTriggered            // Market, Order, Account: a stop became an order
 	EventTransfer             // Account, Asset, Amount, Key, Balance; Code where refused
