@@ -54,10 +54,12 @@ func waits(state custody.WithdrawalState) bool {
 }
 
 // The longest waits. A signal ends each of them early; a wait that runs out only
-// means that nobody told us.
+// means that nobody told us. Nobody tells when a node loses its pool: the payment with
+// the lowest nonce is then offered again when its own wait runs out, and all others of
+// its key stand behind it.
 const (
 	firstNap     = 5 * time.Second
-	longestNap   = 2 * time.Minute
+	longestNap   = 30 * time.Second
 	firstRest    = time.Minute // where a person has to do something
 	longestRest  = time.Hour
 	maxDoublings = 16

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"strongroom/internal/devstack"
 )
@@ -18,6 +19,10 @@ type Bitcoin struct {
 	// Address is paid by the blocks of a node that wants to be told (Core's
 	// family); empty for one that knows (btcd).
 	Address string
+
+	// disowned are logged blocks that the node refuses because somebody had it take a
+	// block below them for invalid (invalidateblock): they are no loss.
+	disowned sync.Map // hash → true
 }
 
 var _ Chain = (*Bitcoin)(nil)
@@ -45,7 +50,7 @@ func (c *Bitcoin) Mine(ctx context.Context) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if !there {
+		if _, disowned := c.disowned.Load(newest); !there && !disowned {
 			return 0, ErrBehind
 		}
 	}
@@ -130,20 +135,33 @@ func (c *Bitcoin) Restore(ctx context.Context) error {
 		return err
 	}
 	for _, hash := range blocks[from:] {
-		raw, err := c.Log.Raw(hash)
-		if err != nil {
+		if err := c.giveBack(ctx, hash); err != nil {
 			return err
 		}
-		var refused *string
-		if err := c.RPC.Call(ctx, &refused, "submitblock", raw); err != nil && !isDuplicate(err) {
-			return fmt.Errorf("give block %s back: %w", hash, err)
-		}
-		if refused != nil && *refused != "" && *refused != "duplicate" {
-			there, err := c.has(ctx, hash)
-			if err != nil || !there {
-				return errors.Join(fmt.Errorf("node refuses its own block %s: %s", hash, *refused), err)
-			}
-		}
+	}
+	return nil
+}
+
+// giveBack gives the node one logged block.
+func (c *Bitcoin) giveBack(ctx context.Context, hash string) error {
+	raw, err := c.Log.Raw(hash)
+	if err != nil {
+		return err
+	}
+	var refused *string
+	if err := c.RPC.Call(ctx, &refused, "submitblock", raw); err != nil && !isDuplicate(err) {
+		return fmt.Errorf("give block %s back: %w", hash, err)
+	}
+	switch {
+	case refused == nil || *refused == "" || *refused == "duplicate":
+		return nil
+	case slices.Contains(disowns(), *refused):
+		c.disowned.Store(hash, true)
+		return nil
+	}
+	there, err := c.has(ctx, hash)
+	if err != nil || !there {
+		return errors.Join(fmt.Errorf("node refuses its own block %s: %s", hash, *refused), err)
 	}
 	return nil
 }
@@ -177,6 +195,10 @@ func (c *Bitcoin) has(ctx context.Context, hash string) (bool, error) {
 	}
 	return true, nil
 }
+
+// disowns are the words of a node (BIP 22 as Core has them) for a block that it takes
+// for invalid by order, and for one above such a block.
+func disowns() []string { return []string{"duplicate-invalid", "bad-prevblk"} }
 
 func isDuplicate(err error) bool {
 	var refusal *devstack.RPCError

@@ -96,6 +96,33 @@ func TestBtcdGetsItsBlocksBack(t *testing.T) {
 	}
 }
 
+// TestLitecoindNeedNotTakeBackWhatItWasToldIsInvalid lets it forget the blocks above
+// one that it has taken for invalid by order: nothing is lost, and mining goes on.
+func TestLitecoindNeedNotTakeBackWhatItWasToldIsInvalid(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	address, err := faucet.LitecoinMiningAddress()
+	check(t, err)
+	cfg := devstack.LitecoindConfig{
+		Bin: find(t, devstack.LitecoindBin), Dir: t.TempDir(), Port: port(t), User: "u", Password: "p", MiningAddress: address,
+	}
+	log, err := miner.OpenBlockLog(filepath.Join(t.TempDir(), "blocks.log"))
+	check(t, err)
+	chain := &miner.Bitcoin{RPC: cfg.RPC(), Log: log, Genesis: devstack.LitecoinGenesis, Address: address}
+	node, err := devstack.StartLitecoind(ctx, cfg)
+	check(t, err)
+	t.Cleanup(func() { _ = node.Stop() })
+	var below string
+	check(t, node.Mine(ctx, 3), chain.Save(ctx), node.Call(ctx, &below, "getbestblockhash"), node.Restart(ctx))
+	check(t, node.Mine(ctx, 1), chain.Save(ctx), node.Kill())
+	node, err = devstack.StartLitecoind(ctx, cfg) // without the last block
+	check(t, err)
+	check(t, node.Call(ctx, nil, "invalidateblock", below), chain.Restore(ctx))
+	if _, err := chain.Mine(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAnvilComesBackWithWhatWasMined kills anvil after a step of the miner.
 func TestAnvilComesBackWithWhatWasMined(t *testing.T) {
 	t.Parallel()
