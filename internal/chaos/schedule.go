@@ -45,9 +45,9 @@ func faults(rng *rand.Rand, length time.Duration) []Fault {
 	return s.list
 }
 
-// chains plans one minute of the nodes. anvil is killed in the first minute only,
-// before it is ever reorganised, and stopped for seconds later: from a state that was
-// saved after a reorganisation it starts without some of its blocks.
+// chains plans one minute of the nodes. anvil is killed in the first minute only and
+// stopped for seconds later: each time it has to be read again whole, and all of its
+// pool sent again.
 func (s *schedule) chains(from time.Duration, n int) {
 	for i := range reorgsAMinute {
 		for _, chain := range []string{Bitcoin, Litecoin, Ethereum} {
