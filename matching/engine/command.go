@@ -9,7 +9,7 @@ type (
 	// AccountID names an account of the shard, from 0. Account 0 is the house: it
 	// receives fees and places no orders.
 	AccountID uint32
-	// OrderID is what the engine calls an order: the place of its row in the low 32
+	// OrderID is what the engine calls an order: the place of its row, from 1, in the low 32
 	// bits, how often that place was used before in the high ones. Zero is no order.
 	OrderID uint64
 	// SessionID is the connection an order came by, where it ends with it.
@@ -32,14 +32,14 @@ const (
 	OpDebit         // Account, Asset, Amount, Key
 	OpAccount       // Account, Tier, Group: makes an account or changes it
 	OpNew           // an order: Market, Account, Key, Session and the order's fields
-	OpAmend         // Market, Account, Order or Key, Price, Qty, Display
+	OpAmend         // Market, Account, Order or Key, Price, Qty, Display; zero leaves as it is
 	OpCancel        // Market, Account, Order or Key
 	OpMassCancel    // Account; Market and Side where Scope says so
 	OpKill          // Account: the kill switch
 	OpRevive        // Account: lifts it
 	OpDisconnect    // Session
 	OpProtection    // Market, Account, Window, Qty, Count: market-maker protection; resets it
-	OpState         // Market, State, Until: a market's state; for an auction its end
+	OpState         // Market, State, Until: a market's state; for an auction or halt its end; Closing
 	OpMarket        // Market: makes or changes it by the configuration given beside
 	OpCheckpoint    // asks for an event with the digest of the whole state
 )
@@ -106,6 +106,7 @@ const (
 	Bracket                        // TakeProfit, StopLoss, StopLossLimit are set
 	ScopeMarket                    // OpMassCancel: of Market only
 	ScopeSide                      // OpMassCancel: of Side only
+	Closing                        // OpState: the auction ends in Closed
 )
 
 // Command is one step of the engine. It has a fixed size and no pointer, so that it

@@ -26,7 +26,7 @@ type MarketConfig struct {
 	// LotUnits is how many base units of Base a lot is; TickUnits how many of Quote
 	// a lot costs per tick.
 	LotUnits, TickUnits   uint64
-	MinQty, MaxQty        int64
+	MinQty, MaxQty        int64 // MaxQty at most MaxLots
 	MinNotional           Amount // in base units of Quote; of limit price times quantity
 	MaxNotional           Amount // zero for none
 	StaticLow, StaticHigh int64  // zero for none
@@ -43,10 +43,20 @@ type MarketConfig struct {
 	Tiers                 [Tiers]Fees
 }
 
+// MaxLots bounds MarketConfig.MaxQty, and MaxRows Config.Orders, so that no sum of
+// quantities passes an int64.
+const (
+	MaxLots = 1 << 40
+	MaxRows = 1 << 22
+)
+
+// PPM is the whole of a rate in parts per million: no rate is greater, that of DynamicPPM and BreakerPPM apart.
+const PPM = 1_000_000
+
 // Config bounds a shard.
 type Config struct {
 	// Orders is how many orders may wait in all markets together; rows for them are
-	// made at once.
+	// made at once. At most MaxRows.
 	Orders uint32
 	// Accounts and Assets and Markets bound their ids.
 	Accounts uint32
