@@ -26,7 +26,7 @@ type MarketConfig struct {
 	// LotUnits is how many base units of Base a lot is; TickUnits how many of Quote
 	// a lot costs per tick.
 	LotUnits, TickUnits   uint64
-	MinQty, MaxQty        int64 // MaxQty at most MaxLots
+	MinQty, MaxQty        int64  // MaxQty at most MaxLots
 	MinNotional           Amount // in base units of Quote; of limit price times quantity
 	MaxNotional           Amount // zero for none
 	StaticLow, StaticHigh int64  // zero for none

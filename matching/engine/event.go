@@ -10,14 +10,14 @@ const (
 	EventRejected             // Market, Account, Order, Key, Code: a command changed nothing
 	EventRested               // Market, Order, Account, Side, Price, Qty, Shown: it waits in the book
 	EventTrade                // Market, Price, Qty, taker's and maker's order, account and fee
-	EventReduced              // Market, Order, Account, Side, Price, Qty, Shown: what remains after an amend or a decrement
-	EventReplaced             // as Rested, for an order that lost its place: amended, re-shown, re-pegged; price 0: out of the book
-	EventCancelled            // Market, Order, Account, Key, Side, Price, Qty, Code: what remained, and why it ended
-	EventTriggered            // Market, Order, Account: a stop became an order
+	EventReduced              // Market, Order, Account, Side, Price, Qty, Shown (zero for a taker): what remains after an amend or a decrement
+	EventReplaced             // as Rested, for an order that lost its place: amended, re-shown, re-pegged (unseen: price and shown zero)
+	EventCancelled            // Market, Order, Account, Key, Side, Price (limit; trigger of a stop), Qty, Code: what remained, and why; Amount of a quote amount
+	EventTriggered            // Market, Order, Account, Side, Price, Qty: a stop became an order with this limit
 	EventTransfer             // Account, Asset, Amount, Key, Balance; Code where refused
 	EventState                // Market, State, Code: why, Until
 	EventAuction              // Market, Price, Qty: what an auction traded
-	EventAccount              // Account: made or changed
+	EventAccount              // Account: made or changed; Market: protection; Qty: orders ended
 	EventCheckpoint           // Digest
 )
 
