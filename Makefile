@@ -66,7 +66,7 @@ model: $(SPIN)
 mutate: $(GREMLINS)
 	@tools/mutate.sh "$$PWD/$(BIN)/gremlins" $(ARGS)
 
-## chaos: kill everything by a seeded plan under load, then check all invariants (14 minutes)
+## chaos: kill everything by a seeded plan under load, then check all invariants (9 minutes)
 .PHONY: chaos
 chaos: servers
 	@mkdir -p bin/chaos
