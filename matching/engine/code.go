@@ -4,10 +4,9 @@ package engine
 // part of the wire format and of the log.
 type Code uint8
 
-// Codes.
+// Codes: refusals of input first, then ends of orders, then reasons of states.
 const (
 	CodeNone Code = iota
-	// Refusals of input.
 	CodeUnknownOp
 	CodeUnknownMarket
 	CodeUnknownAccount
@@ -37,7 +36,7 @@ const (
 	CodeTooManyKeys
 	CodeDuplicate // answered with the first result
 	CodeBadConfig
-	// Ends of orders.
+
 	CodeByClient
 	CodeByMassCancel
 	CodeByKill
@@ -49,7 +48,7 @@ const (
 	CodeUnfilled // what an IOC or market order left
 	CodeByHalt
 	CodeByMarket // the market was closed for good
-	// Reasons of states.
+
 	CodeByOperator
 	CodeDynamicBand
 	CodeBreaker
