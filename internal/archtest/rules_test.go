@@ -51,6 +51,10 @@ func layout() []rule {
 		{"signer/client", "money chainadapters internal/gen/..."},
 		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network internal/crash internal/planted signer/..."},
 
+		// Matching knows neither customers nor chains nor SQL; its engine nothing at all.
+		{"matching/engine/...", "matching/engine/..."},
+		{"matching/...", "internal/mtls internal/gen/... matching/..."},
+
 		// Workflows decide and touch nothing; activities translate.
 		{"workflows/...", "money internal/temporalx custody workflows/..."},
 		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client workflows/... activities"},
