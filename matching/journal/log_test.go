@@ -57,6 +57,32 @@ func TestManyAtOnceKeepTheirOrder(t *testing.T) {
 	}
 }
 
+// A leader takes what comes at whatever moment of its loop. The loop is ended, so that
+// the test can take its place and go round without waiting for the disk.
+func TestLeaderRefusesNothingThatComesLate(t *testing.T) {
+	const tickets = 100_000
+	l := openNew(t, alone(folder(t)), &list{})
+	closeLog(t, l)
+	go func() {
+		for range tickets {
+			ticket := &Ticket{log: l, data: make([]byte, proposalHead+1), closed: make(chan struct{})}
+			_ = l.budget.Acquire(ctx(), int64(len(ticket.data)))
+			l.proposals <- ticket
+		}
+	}()
+	for end := l.sequence + tickets; l.sequence < end; {
+		l.proposeAll(nil)
+	}
+	for _, ticket := range l.pending.tickets {
+		if ticket.term == 0 {
+			t.Fatal("a proposal of no epoch")
+		}
+	}
+	if n := len(l.pending.tickets); n != tickets {
+		t.Fatalf("%d of %d entries were refused", tickets-n, tickets)
+	}
+}
+
 func TestEntrySizesAreBounded(t *testing.T) {
 	m := &list{}
 	l := openNew(t, alone(folder(t)), m) // entries larger than its files

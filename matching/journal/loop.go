@@ -110,24 +110,28 @@ func (l *Log) drain(tick <-chan time.Time) error {
 
 // proposeAll proposes t and what waits behind it, up to a write's worth.
 func (l *Log) proposeAll(t *Ticket) {
-	term := uint64(0)
-	if t != nil || len(l.proposals) > 0 {
-		if s := l.rn.BasicStatus(); s.RaftState == raft.StateLeader {
-			term = s.GetTerm()
+	if t == nil {
+		select {
+		case t = <-l.proposals:
+		default:
+			return
 		}
 	}
-	bytes := 0
-	for bytes < maxBatchBytes {
-		if t == nil {
-			select {
-			case t = <-l.proposals:
-			default:
-				return
-			}
-		}
+	term := uint64(0)
+	if s := l.rn.BasicStatus(); s.RaftState == raft.StateLeader {
+		term = s.GetTerm()
+	}
+	for bytes := 0; ; {
 		bytes += len(t.data)
 		l.propose(t, term)
-		t = nil
+		if bytes >= maxBatchBytes {
+			return
+		}
+		select {
+		case t = <-l.proposals:
+		default:
+			return
+		}
 	}
 }
 
