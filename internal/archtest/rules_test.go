@@ -53,6 +53,9 @@ func layout() []rule {
 
 		// Matching knows neither customers nor chains nor SQL; its engine nothing at all.
 		{"matching/engine/...", "matching/engine/..."},
+		// Settlement alone knows the book: it carries fills into it.
+		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
+		{"matching/settle/...", "money ledger/... internal/pg internal/crash internal/planted matching/..."},
 		{"matching/...", "internal/mtls internal/gen/... matching/..."},
 
 		// Workflows decide and touch nothing; activities translate.

@@ -18,7 +18,7 @@ const (
 	EventState                // Market, State, Code: why, Until
 	EventAuction              // Market, Price, Qty: what an auction traded
 	EventAccount              // Account: made or changed; Market: protection; Qty: orders ended
-	EventCheckpoint           // Digest
+	EventCheckpoint           // Digest, Balances
 )
 
 // Event is one thing that happened. Seq is dense over the shard: the first event
@@ -39,6 +39,7 @@ type Event struct {
 	Balance      Amount // transfer: available afterwards; trade: what the maker pays in fee
 	Until        int64
 	Digest       uint64
+	Balances     uint64 // checkpoint: the digest of the balances alone (BalanceHash)
 	Account      AccountID
 	MakerAccount AccountID
 	Market       MarketID

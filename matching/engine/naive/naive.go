@@ -126,7 +126,9 @@ func (e *Engine) do(c *engine.Command) {
 	case engine.OpMarket:
 		e.reject(c, engine.CodeBadConfig)
 	case engine.OpCheckpoint:
-		e.emit(engine.Event{Kind: engine.EventCheckpoint, Digest: e.Digest()})
+		var balances engine.BalanceDigester
+		e.Walk(&balances)
+		e.emit(engine.Event{Kind: engine.EventCheckpoint, Digest: e.Digest(), Balances: balances.Sum()})
 	case engine.OpNone:
 		e.reject(c, engine.CodeUnknownOp)
 	default:
