@@ -35,7 +35,7 @@ func TestBoundsOfTransactions(t *testing.T) {
 	for name, at := range map[string]func(tx *ledger.Transaction, n int){
 		"96 bytes of id":     func(tx *ledger.Transaction, n int) { tx.ID = strings.Repeat("x", 96+n) },
 		"96 bytes of leg id": func(tx *ledger.Transaction, n int) { tx.Legs[0].ID = ledger.TransferID(strings.Repeat("x", 96+n)) },
-		"256 legs":           func(tx *ledger.Transaction, n int) { tx.Legs = manyLegs(256 + n) },
+		"8,192 legs":         func(tx *ledger.Transaction, n int) { tx.Legs = manyLegs(8_192 + n) },
 		"16 entries":         func(tx *ledger.Transaction, n int) { tx.Metadata = manyEntries(16 + n) },
 		"64 bytes of key":    func(tx *ledger.Transaction, n int) { tx.Metadata = map[string]string{strings.Repeat("k", 64+n): ""} },
 		"512 bytes of value": func(tx *ledger.Transaction, n int) {

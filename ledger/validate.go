@@ -15,7 +15,7 @@ const (
 	maxIDBytes        = 96
 	maxAccountBytes   = 128
 	maxAssetBytes     = 32
-	maxLegs           = 256
+	maxLegs           = 8_192 // what a batch of trades moves, netted
 	maxMetadata       = 16
 	maxMetadataKey    = 64
 	maxMetadataValue  = 512
