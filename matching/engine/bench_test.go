@@ -1,0 +1,60 @@
+package engine_test
+
+import (
+	"runtime"
+	"testing"
+
+	"strongroom/matching/engine"
+	"strongroom/matching/engine/flow"
+)
+
+// benchSteps is how many commands are recorded; the bench plays them again and again on
+// fresh shards.
+const benchSteps = 200_000
+
+func BenchmarkMixed(b *testing.B) { bench(b, flow.MixConfig{Seed: 1, Markets: 1, Accounts: 64}) }
+
+func BenchmarkDeep(b *testing.B) {
+	bench(b, flow.MixConfig{Seed: 1, Markets: 1, Accounts: 64, Depth: 1_000_000})
+}
+
+func BenchmarkMany(b *testing.B) {
+	bench(b, flow.MixConfig{Seed: 1, Markets: 1000, Accounts: 16, Depth: 10_000})
+}
+
+// filledShard makes the shard of a mix with its books filled.
+func filledShard(b *testing.B, mix *flow.Mix, setup []flow.Step) *engine.Engine {
+	b.Helper()
+	e, err := engine.New(mix.Shard())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var events []engine.Event
+	for i := range setup {
+		events = setup[i].Do(e, events[:0])
+		mix.Saw(events)
+	}
+	return e
+}
+
+func bench(b *testing.B, cfg flow.MixConfig) {
+	b.Helper()
+	mix := flow.NewMix(cfg)
+	setup := mix.Setup()
+	steps := flow.Record(mix, filledShard(b, mix, setup), benchSteps)
+	e := filledShard(b, flow.NewMix(cfg), setup)
+	out := make([]engine.Event, 0, 4096)
+	runtime.GC()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		at := i % benchSteps
+		if at == 0 && i > 0 {
+			b.StopTimer()
+			e = filledShard(b, flow.NewMix(cfg), setup)
+			runtime.GC()
+			b.StartTimer()
+		}
+		out = e.Apply(&steps[at].Command, out[:0])
+	}
+}

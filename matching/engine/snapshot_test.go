@@ -1,0 +1,85 @@
+package engine_test
+
+import (
+	"bytes"
+	"testing"
+
+	"strongroom/matching/engine"
+	"strongroom/matching/engine/flow"
+)
+
+// snapshot returns an engine after some commands of everything, its configuration and
+// its snapshot.
+func snapshot(t testing.TB, seed uint64, n int) (*engine.Engine, *flow.Any, []byte) {
+	t.Helper()
+	stream := flow.NewAny(seed, flow.All)
+	e, err := engine.New(stream.Shard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	flow.Record(stream, e, n)
+	var b bytes.Buffer
+	if err := e.Snapshot(&b); err != nil {
+		t.Fatal(err)
+	}
+	return e, stream, b.Bytes()
+}
+
+func TestRestoredShardGoesOnAsTheFirst(t *testing.T) {
+	for seed := range uint64(20) {
+		e, stream, image := snapshot(t, seed, 2000)
+		r, err := engine.Restore(bytes.NewReader(image), stream.Shard())
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		var again bytes.Buffer
+		if err := r.Snapshot(&again); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(image, again.Bytes()) {
+			t.Fatalf("seed %d: a restored shard writes other bytes", seed)
+		}
+		for i, step := range flow.Record(stream, e, 1000) {
+			step.Do(r, nil)
+			if i == 999 && r.Digest() != e.Digest() {
+				t.Fatalf("seed %d: shards part after a restore", seed)
+			}
+		}
+	}
+}
+
+func TestDamagedSnapshotIsRefused(t *testing.T) {
+	_, stream, image := snapshot(t, 3, 1000)
+	for i := range image {
+		bad := bytes.Clone(image)
+		bad[i] ^= 1 << (i % 8)
+		if _, err := engine.Restore(bytes.NewReader(bad), stream.Shard()); err == nil {
+			t.Fatalf("damage at byte %d of %d was not seen", i, len(image))
+		}
+	}
+	for n := 0; n < len(image); n += 7 {
+		if _, err := engine.Restore(bytes.NewReader(image[:n]), stream.Shard()); err == nil {
+			t.Fatalf("a snapshot cut at %d was taken", n)
+		}
+	}
+	other := stream.Shard()
+	other.Orders++
+	if _, err := engine.Restore(bytes.NewReader(image), other); err == nil {
+		t.Fatal("a snapshot of another configuration was taken")
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	_, stream, image := snapshot(f, 1, 300)
+	f.Add(image)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := engine.Restore(bytes.NewReader(data), stream.Shard())
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := e.Snapshot(&b); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
