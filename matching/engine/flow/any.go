@@ -32,17 +32,19 @@ const (
 	Configs  // markets that change
 	Nonsense // fields at random
 	Jumps    // large steps of time
+	Wide     // prices far apart
 )
 
 // All is every feature.
-const All = Jumps<<1 - 1
+const All = Wide<<1 - 1
 
 // What Any trades on.
 const (
 	anyAssets   = 3
 	anyAccounts = 6
 	anyMid      = 100
-	anyReach    = 8 // ticks from the middle
+	anyReach    = 8 // steps from the middle
+	anyWideMid  = 100_000
 	anyStart    = 20_000 * nsPerDay
 	nsPerDay    = 24 * 60 * 60 * 1_000_000_000
 	anyHalt     = 400
@@ -55,6 +57,8 @@ type Any struct {
 	features Feature
 	book     *book
 	clock    int64
+	mid      int64 // prices are some steps from here
+	step     int64
 	key      uint64
 	queue    []Step
 	configs  [2]engine.MarketConfig
@@ -68,6 +72,10 @@ func NewAny(seed uint64, features Feature) *Any {
 	if seed%4 != 0 {
 		some, more, most := a.dice.next(), a.dice.next(), a.dice.next()
 		a.features &= Feature(some | more&most)
+	}
+	a.mid, a.step = anyMid, 1
+	if a.has(Wide) {
+		a.mid, a.step = anyWideMid, pick[int64](&a.dice, 1, 40, 300, 4000)
 	}
 	a.setup()
 	return a
@@ -110,15 +118,15 @@ func (a *Any) transfer(op engine.Op, id engine.AccountID, asset engine.AssetID, 
 	a.key++
 	return engine.Command{
 		Op: op, Time: a.clock, Account: id, Asset: asset, Key: engine.Key{Hi: 9, Lo: a.key},
-		Amount: engine.Amount{Lo: uint64(a.dice.between(1, most))},
+		Amount: engine.Amount{Lo: uint64(a.dice.between(1, most*a.mid/anyMid))},
 	}
 }
 
 // market is a configuration for a base asset, with what the features ask for.
 func (a *Any) market(base engine.AssetID) engine.MarketConfig {
 	c := engine.MarketConfig{
-		Base: base, Quote: 1, LotUnits: 7, TickUnits: 3, MinQty: 1, MaxQty: 60, MaxSlippage: a.dice.between(0, 6),
-		MaxOrders: 40, MaxPegs: 4, MaxTrailing: 4, Reference: pick(&a.dice, 0, int64(anyMid)), HaltFor: pick(&a.dice, 0, int64(anyHalt)),
+		Base: base, Quote: 1, LotUnits: 7, TickUnits: 3, MinQty: 1, MaxQty: 60, MaxSlippage: a.dice.between(0, 6*a.step),
+		MaxOrders: 40, MaxPegs: 4, MaxTrailing: 4, Reference: pick(&a.dice, 0, a.mid), HaltFor: pick(&a.dice, 0, int64(anyHalt)),
 		DayEnd: a.dice.below(nsPerDay),
 	}
 	for i := range c.Tiers {
@@ -126,8 +134,8 @@ func (a *Any) market(base engine.AssetID) engine.MarketConfig {
 	}
 	if a.has(Bounds) {
 		c.MinQty = a.dice.between(1, 3)
-		c.MinNotional.Lo, c.MaxNotional.Lo = uint64(a.dice.below(900)), uint64(a.dice.between(9_000, 20_000))
-		c.StaticLow, c.StaticHigh = pick(&a.dice, 0, int64(anyMid-anyReach+1)), pick(&a.dice, 0, int64(anyMid+anyReach-1))
+		c.MinNotional.Lo, c.MaxNotional.Lo = uint64(a.dice.below(9*a.mid)), uint64(a.dice.between(90*a.mid, 200*a.mid))
+		c.StaticLow, c.StaticHigh = pick(&a.dice, 0, a.mid-(anyReach-1)*a.step), pick(&a.dice, 0, a.mid+(anyReach-1)*a.step)
 	}
 	if a.has(Bands) {
 		c.DynamicPPM = uint32(a.dice.between(20_000, 80_000))
@@ -149,7 +157,7 @@ func (a *Any) Next() Step {
 		return step
 	}
 	a.tick()
-	step := a.step()
+	step := a.any()
 	step.Command.Time = a.clock
 	if a.has(Nonsense) && step.Config == nil && a.dice.percent(3) {
 		a.spoil(&step.Command)
@@ -167,7 +175,7 @@ func (a *Any) tick() {
 	}
 }
 
-func (a *Any) step() Step {
+func (a *Any) any() Step {
 	roll := a.dice.below(1000)
 	switch {
 	case roll < 180:
@@ -282,5 +290,5 @@ func (a *Any) marketID() engine.MarketID {
 
 // odd is a number at an end of what a field can hold.
 func (a *Any) odd() int64 {
-	return pick[int64](&a.dice, 0, -1, 1, math.MaxInt64, math.MinInt64, math.MaxInt64-1, 1<<40, 1<<40+1, 1<<62, anyMid)
+	return pick[int64](&a.dice, 0, -1, 1, math.MaxInt64, math.MinInt64, math.MaxInt64-1, 1<<40, 1<<40+1, 1<<62, a.mid)
 }

@@ -2,7 +2,10 @@ package flow
 
 import "strongroom/matching/engine"
 
-func (a *Any) price() int64 { return a.dice.between(anyMid-anyReach, anyMid+anyReach) }
+// price is some whole steps from the middle.
+func (a *Any) price() int64 { return a.mid + a.steps(-anyReach, anyReach) }
+
+func (a *Any) steps(low, high int64) int64 { return a.step * a.dice.between(low, high) }
 
 func (a *Any) qty() int64 { return a.dice.between(1, 20) }
 
@@ -30,7 +33,7 @@ func (a *Any) order() engine.Command {
 	case roll < 25 && a.has(Stops):
 		a.stop(&c)
 	case roll < 30 && a.has(Trails):
-		c.Type, c.Offset = engine.Trailing, a.dice.between(1, 6)
+		c.Type, c.Offset = engine.Trailing, a.steps(1, 6)
 		a.lifetime(&c)
 	case roll < 36 && a.has(Pegs):
 		a.peg(&c)
@@ -75,22 +78,22 @@ func (a *Any) limit(c *engine.Command) {
 }
 
 func (a *Any) marketOrder(c *engine.Command) {
-	c.Type, c.TIF, c.Offset = engine.Market, pick(&a.dice, engine.IOC, engine.GTC), a.dice.below(9)
+	c.Type, c.TIF, c.Offset = engine.Market, pick(&a.dice, engine.IOC, engine.GTC), a.steps(0, 8)
 	if a.dice.percent(40) {
-		c.Type, c.Qty, c.Amount.Lo = engine.MarketQuote, 0, uint64(a.dice.between(1, 9_000))
+		c.Type, c.Qty, c.Amount.Lo = engine.MarketQuote, 0, uint64(a.dice.between(1, 90*a.mid))
 	}
 }
 
 func (a *Any) stop(c *engine.Command) {
 	c.Type, c.Trigger = engine.Stop, a.price()
 	if a.dice.percent(50) {
-		c.Type, c.Price = engine.StopLimit, c.Trigger+a.dice.between(-4, 4)
+		c.Type, c.Price = engine.StopLimit, c.Trigger+a.steps(-4, 4)
 	}
 	a.lifetime(c)
 }
 
 func (a *Any) peg(c *engine.Command) {
-	c.Type, c.Price, c.Offset = engine.Peg, a.price(), a.dice.below(3)
+	c.Type, c.Price, c.Offset = engine.Peg, a.price(), a.steps(0, 2)
 	if a.dice.percent(50) {
 		c.Flags |= engine.PegMid
 	}
@@ -103,7 +106,7 @@ func (a *Any) pair(c *engine.Command) {
 		c.Price, c.Trigger = c.Trigger, c.Price
 	}
 	if a.dice.percent(50) {
-		c.TriggerLimit = c.Trigger + a.dice.between(-4, 4)
+		c.TriggerLimit = c.Trigger + a.steps(-4, 4)
 	}
 	a.lifetime(c)
 }
@@ -115,7 +118,7 @@ func (a *Any) bracket(c *engine.Command) {
 		c.TakeProfit, c.StopLoss = c.StopLoss, c.TakeProfit
 	}
 	if a.dice.percent(50) {
-		c.StopLossLimit = c.StopLoss + a.dice.between(-3, 3)
+		c.StopLossLimit = c.StopLoss + a.steps(-3, 3)
 	}
 }
 

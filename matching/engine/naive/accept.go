@@ -101,6 +101,9 @@ func (e *Engine) draft(c *engine.Command, m *market, a *account) *order {
 		expires: c.Expires, reserved: new(big.Int), feeBase: new(big.Int),
 		takeProfit: c.TakeProfit, stopLoss: c.StopLoss, stopLossLimit: c.StopLossLimit,
 	}
+	if o.flags&engine.OnDisconnect == 0 {
+		o.session = 0
+	}
 	if c.TIF == engine.DAY {
 		o.expires = nextDayEnd(e.clock, m.cfg.DayEnd)
 	}
@@ -270,16 +273,16 @@ func (e *Engine) take(o *order) {
 	e.orders = append(e.orders, o)
 	e.byID[o.id] = o
 	e.reserveNeeds(o)
-	e.sayAccepted(o)
+	e.sayAccepted(o, o.typ)
 }
 
-func (e *Engine) sayAccepted(o *order) {
+func (e *Engine) sayAccepted(o *order, kind engine.Type) {
 	qty := o.qty
 	if o.quote != nil {
 		qty = 0
 	}
 	e.emit(engine.Event{
 		Kind: engine.EventAccepted, Market: o.market.id, Account: o.account.id, Order: o.id, Key: o.key,
-		Side: o.side, Type: o.typ, Price: o.limit, Qty: qty,
+		Side: o.side, Type: kind, Price: o.limit, Qty: qty,
 	})
 }

@@ -22,7 +22,7 @@ func (e *Engine) amend(c *engine.Command) {
 	}
 	o.inBook = false
 	e.reserveNeeds(o)
-	e.sayAccepted(o)
+	e.sayAccepted(o, engine.Limit)
 	e.enter(o, engine.EventReplaced)
 }
 

@@ -6,11 +6,19 @@ import (
 	"strongroom/matching/engine"
 )
 
-// uncross trades what crosses at one price.
+// uncross trades what crosses, and again where self-trade prevention has left the book
+// crossed.
 func (e *Engine) uncross(m *market) {
-	price := e.auctionPrice(m)
+	m.windowOpen = false
+	for price := e.auctionPrice(m); price != 0; price = e.auctionPrice(m) {
+		e.uncrossAt(m, price)
+	}
+}
+
+// uncrossAt trades what crosses at one price.
+func (e *Engine) uncrossAt(m *market, price int64) {
 	total := new(big.Int)
-	for price != 0 {
+	for {
 		buyer, seller := e.best(m, engine.Buy), e.best(m, engine.Sell)
 		if buyer == nil || seller == nil || buyer.at < price || seller.at > price {
 			break
@@ -27,7 +35,6 @@ func (e *Engine) uncross(m *market) {
 		e.trade(buyer, seller, price, lots, true)
 		total = plus(total, whole(lots))
 	}
-	m.windowOpen = false
 	if total.Sign() == 0 {
 		return
 	}

@@ -94,7 +94,7 @@ func (e *Engine) sayReduced(o *order) {
 		v.Qty = 0
 	}
 	if o.inBook {
-		v.Shown = o.shown
+		v.Price, v.Shown = o.at, o.shown
 	}
 	e.emit(v)
 }
