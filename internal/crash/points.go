@@ -42,7 +42,16 @@ const (
 	LedgerAfter      Point = "ledger-after-commit"
 )
 
-// Points returns every point, in order.
+// The points of trading, which the house of custody does not pass.
+const (
+	TradesBefore Point = "trades-before-commit"
+	TradesAfter  Point = "trades-after-commit"
+)
+
+// TradingPoints returns the points of trading, in order.
+func TradingPoints() []Point { return []Point{TradesBefore, TradesAfter} }
+
+// Points returns every point of custody, in order.
 func Points() []Point {
 	return []Point{
 		HoldBefore, HoldAfter, OutboxBeforeSend, OutboxBeforeMark, OutboxAfterMark, ReserveBefore, ReserveAfter,

@@ -28,12 +28,19 @@ const (
 	// NoCommonInput lets the signer replace a transaction by one that shares no coin
 	// with it.
 	NoCommonInput Bug = "replacement-without-common-input"
+	// GapSkipped settles events that come too early as if none were missing.
+	GapSkipped Bug = "settlement-skips-a-gap"
+	// NoFence settles what a leader of an old epoch says.
+	NoFence Bug = "no-epoch-fence"
+	// NoDedupe settles events again that come again.
+	NoDedupe Bug = "settlement-without-dedupe"
 )
 
 // Bugs returns all of them.
 func Bugs() []Bug {
 	return []Bug{
 		NoncePerRetry, BroadcastFirst, PostWithoutKey, Unguarded, ZeroConfirmations, ReorgDeletes, SignerForgets, NoCommonInput,
+		GapSkipped, NoFence, NoDedupe,
 	}
 }
 
