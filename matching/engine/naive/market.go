@@ -23,7 +23,7 @@ func (e *Engine) configure(c *engine.Command, cfg *engine.MarketConfig) {
 	}
 	m.cfg = *cfg
 	if !m.traded {
-		m.last = cfg.Reference
+		m.last, m.reference = cfg.Reference, cfg.Reference
 	}
 	e.emit(engine.Event{Kind: engine.EventState, Market: m.id, State: m.state, Until: m.until})
 }
