@@ -7,7 +7,7 @@ import (
 
 // pageBits is the size of a page of prices.
 const (
-	pageBits  = 9
+	pageBits  = 7
 	pageTicks = 1 << pageBits
 	pageWords = pageTicks / 64
 )
@@ -18,12 +18,12 @@ type level struct {
 	qty        int64
 }
 
-// page holds the levels of 512 neighbouring prices, and which of them are in use: a
+// page holds the levels of 128 neighbouring prices, and which of them are in use: a
 // bit each, and a bit for each word of bits.
 type page struct {
-	levels [pageTicks]level
 	used   [pageWords]uint64
 	words  uint8
+	levels [pageTicks]level
 }
 
 type pageRef struct {
