@@ -53,7 +53,11 @@ func TestEnginesAgree(t *testing.T) {
 	if testing.Short() {
 		seeds = diffSeedsShort
 	}
+	all := []int{5057} // beyond the others: a trailing stop whose market lost its reference
 	for seed := range seeds {
+		all = append(all, seed)
+	}
+	for _, seed := range all {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			compareSeed(t, uint64(seed), flow.All)

@@ -67,6 +67,9 @@ func (*Engine) stopLimit(m *market, o *order, x *extra) int64 {
 
 // moveTrails lets trailing stops follow the last trade.
 func (e *Engine) moveTrails(m *market) {
+	if m.last == 0 {
+		return // a new configuration took the reference away: there is nothing to follow
+	}
 	for _, p := range m.trails {
 		o := &e.rows[p]
 		x := &e.extras[o.extra]
