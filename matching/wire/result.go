@@ -19,7 +19,7 @@ type Result struct {
 	Event uint64
 	// Order is the order that it made or was about.
 	Order engine.OrderID
-	// Kind of that event, and its code where it refuses.
+	// Kind of that event, and its code: why it refuses, or why a state changed.
 	Kind engine.EventKind
 	Code engine.Code
 	// Repeated says that the number was used before: this is the first result again.

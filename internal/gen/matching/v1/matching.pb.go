@@ -570,10 +570,10 @@ type EventBatch struct {
 	First   uint64                 `protobuf:"varint,3,opt,name=first,proto3" json:"first,omitempty"` // number of the first event
 	Count   uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	Events  []byte                 `protobuf:"bytes,5,opt,name=events,proto3" json:"events,omitempty"`
-	// SHA-256 of: hash of the batch before (32 zero bytes for the first), then epoch,
-	// first and count, 8 bytes each, little-endian, then events.
+	// The chain of package matching/chain behind the last event, and before the first.
 	Hash          []byte `protobuf:"bytes,6,opt,name=hash,proto3" json:"hash,omitempty"`
 	Previous      []byte `protobuf:"bytes,7,opt,name=previous,proto3" json:"previous,omitempty"`
+	Head          uint64 `protobuf:"varint,8,opt,name=head,proto3" json:"head,omitempty"` // the newest event that the sender has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -655,6 +655,13 @@ func (x *EventBatch) GetPrevious() []byte {
 		return x.Previous
 	}
 	return nil
+}
+
+func (x *EventBatch) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
 }
 
 type ConfigureRequest struct {
@@ -1559,7 +1566,7 @@ const file_matching_v1_matching_proto_rawDesc = "" +
 	"\bgrace_ms\x18\b \x01(\rR\agraceMs\"7\n" +
 	"\rEventsRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xb0\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xc4\x01\n" +
 	"\n" +
 	"EventBatch\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
@@ -1568,7 +1575,8 @@ const file_matching_v1_matching_proto_rawDesc = "" +
 	"\x05count\x18\x04 \x01(\rR\x05count\x12\x16\n" +
 	"\x06events\x18\x05 \x01(\fR\x06events\x12\x12\n" +
 	"\x04hash\x18\x06 \x01(\fR\x04hash\x12\x1a\n" +
-	"\bprevious\x18\a \x01(\fR\bprevious\"\\\n" +
+	"\bprevious\x18\a \x01(\fR\bprevious\x12\x12\n" +
+	"\x04head\x18\b \x01(\x04R\x04head\"\\\n" +
 	"\x10ConfigureRequest\x12\x16\n" +
 	"\x06market\x18\x01 \x01(\rR\x06market\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
