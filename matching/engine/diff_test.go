@@ -92,7 +92,7 @@ func compareSeed(t *testing.T, seed uint64, features flow.Feature) {
 func applied(m machine, step flow.Step, out []engine.Event) (events []engine.Event) {
 	defer func() {
 		if r := recover(); r != nil {
-			events = append(out[:0], engine.Event{Kind: 255, Key: engine.Key{Hi: uint64(len(fmt.Sprint(r)))}})
+			events = []engine.Event{{Kind: 255, Key: engine.Key{Hi: uint64(len(fmt.Sprint(r)))}}}
 		}
 	}()
 	return step.Do(m, out)
