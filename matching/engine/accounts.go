@@ -121,7 +121,7 @@ func (e *Engine) guarded(id guardID) bool {
 }
 
 // protection sets or resets market-maker protection.
-func (e *Engine) protection(c *Command) Code {
+func (e *Engine) protection(c *Command) Code { //nolint:cyclop // a list of checks
 	if e.known(c.Market) == nil {
 		return CodeUnknownMarket
 	}

@@ -3,7 +3,7 @@ package engine
 import "math/bits"
 
 // Amount is a quantity of an asset in its base units: an unsigned 128-bit integer.
-type Amount struct{ Hi, Lo uint64 }
+type Amount struct{ Hi, Lo uint64 } //nolint:recvcheck // a value to others; sums in place are the hot path
 
 // IsZero reports whether a is nothing.
 func (a Amount) IsZero() bool { return a.Hi|a.Lo == 0 }

@@ -65,7 +65,7 @@ func (l *ladder) above(rank int64) (int64, bool) {
 }
 
 // clearing finds the price at which the most lots of a crossed book trade.
-func (e *Engine) clearing(m *market) (price int64, ok bool) {
+func (e *Engine) clearing(m *market) (price int64, ok bool) { //nolint:cyclop // one sweep over both curves
 	bids, asks := &m.book[Buy], &m.book[Sell]
 	if bids.n == 0 || asks.n == 0 || bids.price() < asks.price() {
 		return 0, false
@@ -224,7 +224,7 @@ func (e *Engine) keepApart(m *market, young, old uint32, qty int64, mode STP) {
 }
 
 // setState is a market's state by command.
-func (e *Engine) setState(c *Command) Code {
+func (e *Engine) setState(c *Command) Code { //nolint:cyclop // a list of checks
 	m := e.known(c.Market)
 	switch {
 	case m == nil:

@@ -162,7 +162,7 @@ func (e *Engine) lookup(c *Command) (uint32, Code) {
 		}
 		id = k.order
 	}
-	p := uint32(id) //nolint:gosec // the low half is the place
+	p := uint32(id)
 	if uint64(p) >= uint64(len(e.rows)) {
 		return 0, CodeUnknownOrder
 	}
@@ -253,7 +253,7 @@ type amendment struct {
 }
 
 // amends checks an amend, fills in what stays, and says whether the order keeps its place.
-func (e *Engine) amends(m *market, o *order, a *amendment) (code Code, keeps bool) {
+func (e *Engine) amends(m *market, o *order, a *amendment) (code Code, keeps bool) { //nolint:cyclop // a list of checks
 	limit := e.limitOf(o)
 	keeps = (a.price == 0 || a.price == limit) && a.qty <= o.qty
 	if !m.amendable(o.bits&bitPost != 0, keeps) {

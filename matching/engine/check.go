@@ -31,7 +31,7 @@ func flagsOf(t Type) Flags {
 	return MMP | OnDisconnect
 }
 
-func checkKind(c *Command) Code {
+func checkKind(c *Command) Code { //nolint:cyclop // a list of checks
 	if c.Side > Sell || c.Type > OCO || c.TIF > DAY || c.STP > STPDecrement {
 		return CodeBadType
 	}
@@ -75,7 +75,7 @@ func checkState(s State, c *Command) Code {
 }
 
 // checkFields looks at each field by itself.
-func (e *Engine) checkFields(m *market, c *Command) Code {
+func (e *Engine) checkFields(m *market, c *Command) Code { //nolint:cyclop // a list of checks
 	priced := c.Type == Limit || c.Type == StopLimit || c.Type == Peg || c.Type == OCO
 	if c.Type == MarketQuote {
 		if c.Qty != 0 {
@@ -109,7 +109,7 @@ func displays(m *market, display, qty int64) bool {
 	return display > 0 && display >= m.cfg.MinQty && (qty-1)/display < maxSlices
 }
 
-func checkTrigger(c *Command) Code {
+func checkTrigger(c *Command) Code { //nolint:cyclop // a list of checks
 	stops := c.Type == Stop || c.Type == StopLimit || c.Type == OCO
 	if stops && c.Trigger <= 0 || !stops && c.Trigger != 0 ||
 		c.TriggerLimit < 0 || c.Type != OCO && c.TriggerLimit != 0 {

@@ -65,7 +65,7 @@ func (e *Engine) earlier(p, q uint32) bool {
 
 func (e *Engine) setEnd(i int, p uint32) {
 	e.ends[i] = p
-	e.extras[e.rows[p].extra].heap = uint32(i) + 1 //nolint:gosec // bounded by MaxRows
+	e.extras[e.rows[p].extra].heap = uint32(i) + 1
 }
 
 func (e *Engine) pushEnd(p uint32) {

@@ -49,7 +49,6 @@ type Engine struct {
 	dirty    []uint16    // markets by id
 	tripped  []guardID   // in order
 	finished []takeAfter // ended brackets, in order
-	batch    []uint32    // places, while many are cancelled
 }
 
 type account struct {
@@ -103,7 +102,7 @@ func New(cfg Config) (*Engine, error) {
 	e.accounts[0].made = true
 	for i := range e.markets {
 		m := &e.markets[i]
-		m.id = MarketID(i) //nolint:gosec // at most cfg.Markets
+		m.id = MarketID(i)
 		m.book[Sell].flip, m.stops[Buy].flip = -1, -1
 		m.low, m.high = math.MinInt64, math.MaxInt64
 	}

@@ -57,7 +57,7 @@ func (m *market) refer() {
 	if m.ref == 0 || m.cfg.DynamicPPM == 0 {
 		return
 	}
-	hi, lo := bits.Mul64(uint64(m.ref), uint64(m.cfg.DynamicPPM)) //nolint:gosec // positive
+	hi, lo := bits.Mul64(uint64(m.ref), uint64(m.cfg.DynamicPPM))
 	by, _ := Amount{hi, lo}.over(Amount{0, PPM}, math.MaxInt64)
 	m.low = m.ref - by
 	if m.ref <= math.MaxInt64-by {

@@ -68,7 +68,7 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 	if i != 0 {
 		k.free = k.list[i].next
 	} else {
-		i = uint32(len(k.list)) //nolint:gosec // bounded by Config.Keys
+		i = uint32(len(k.list))
 		k.list = append(k.list, keyEntry{})
 	}
 	k.list[i] = keyEntry{key: key, order: order, time: now, account: account, open: true, past: k.brief, prev: k.tail}

@@ -50,7 +50,7 @@ func (l *ladder) find(key int64) (int, bool) {
 	}
 	lo, hi := 0, len(l.refs)
 	for lo < hi {
-		mid := int(uint(lo+hi) >> 1) //nolint:gosec // indices
+		mid := int(uint(lo+hi) >> 1)
 		if l.refs[mid].key < key {
 			lo = mid + 1
 		} else {

@@ -268,7 +268,7 @@ func (m *market) trips(first, price int64) bool {
 	if by < 0 {
 		by = -by
 	}
-	hi, lo := bits.Mul64(uint64(by), PPM)                                   //nolint:gosec // not negative
-	boundHi, boundLo := bits.Mul64(uint64(first), uint64(m.cfg.BreakerPPM)) //nolint:gosec // positive
+	hi, lo := bits.Mul64(uint64(by), PPM)
+	boundHi, boundLo := bits.Mul64(uint64(first), uint64(m.cfg.BreakerPPM))
 	return !(Amount{hi, lo}).Less(Amount{boundHi, boundLo})
 }

@@ -20,13 +20,13 @@ func (a *Amount) sub(b Amount) {
 
 // lotsOf returns q lots in base units.
 func lotsOf(q int64, unit uint64) Amount {
-	hi, lo := bits.Mul64(uint64(q), unit) //nolint:gosec // quantities are not negative
+	hi, lo := bits.Mul64(uint64(q), unit)
 	return Amount{hi, lo}
 }
 
 // costOf returns price·q·unit; ok is false where that does not fit.
 func costOf(price, q int64, unit uint64) (cost Amount, ok bool) {
-	hi, lo := bits.Mul64(uint64(price), uint64(q)) //nolint:gosec // neither is negative
+	hi, lo := bits.Mul64(uint64(price), uint64(q))
 	top, low := bits.Mul64(lo, unit)
 	if hi == 0 {
 		return Amount{top, low}, true
@@ -65,21 +65,21 @@ func (a Amount) over(by Amount, bound int64) (times int64, rest bool) {
 	}
 	if by.Hi == 0 {
 		q, r := a.div(by.Lo)
-		if q.Hi != 0 || q.Lo > uint64(bound) { //nolint:gosec // bounds are positive
+		if q.Hi != 0 || q.Lo > uint64(bound) {
 			return bound, true
 		}
-		return int64(q.Lo), r != 0 //nolint:gosec // at most bound
+		return int64(q.Lo), r != 0
 	}
 	lo, hi := int64(0), bound
 	for lo < hi {
 		mid := lo + (hi-lo+1)/2
-		if p, ok := by.times(uint64(mid)); ok && !a.Less(p) { //nolint:gosec // not negative
+		if p, ok := by.times(uint64(mid)); ok && !a.Less(p) {
 			lo = mid
 		} else {
 			hi = mid - 1
 		}
 	}
-	p, _ := by.times(uint64(lo)) //nolint:gosec // not negative
+	p, _ := by.times(uint64(lo))
 	return lo, p != a
 }
 

@@ -7,7 +7,7 @@ const dayLength = 86_400_000_000_000
 
 // prepare finds the prices of a new order and what it reserves, from references to
 // bands.
-func (e *Engine) prepare(m *market, c *Command, p *plan) Code {
+func (e *Engine) prepare(m *market, c *Command, p *plan) Code { //nolint:cyclop // a list of rules
 	p.limit, p.lots, p.places = c.Price, c.Qty, 1
 	if c.Type != Limit {
 		if code := m.preparePrices(c, p); code != CodeNone {

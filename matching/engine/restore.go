@@ -46,8 +46,8 @@ func (d *decoder) upTo(bound uint64, what string) uint64 {
 	return n
 }
 
-func (d *decoder) u32(what string) uint32  { return uint32(d.upTo(math.MaxUint32, what)) } //nolint:gosec // bounded
-func (d *decoder) count(what string) int64 { return int64(d.upTo(math.MaxInt64, what)) }   //nolint:gosec // bounded
+func (d *decoder) u32(what string) uint32  { return uint32(d.upTo(math.MaxUint32, what)) }
+func (d *decoder) count(what string) int64 { return int64(d.upTo(math.MaxInt64, what)) }
 func (d *decoder) flag(what string) bool   { return d.upTo(1, what) == 1 }
 func (d *decoder) amount() Amount          { return Amount{d.get(), d.get()} }
 
@@ -92,11 +92,11 @@ func Restore(r io.Reader, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) loadAccounts(d *decoder) {
+func (e *Engine) loadAccounts(d *decoder) { //nolint:cyclop // a list of checks
 	for i := range e.accounts {
 		n := d.upTo(Tiers<<2-1, "account")
 		a := &e.accounts[i]
-		a.made, a.killed, a.tier, a.group = n&1 != 0 || i == 0, n&2 != 0, uint8(n>>2), d.u32("group") //nolint:gosec // bounded
+		a.made, a.killed, a.tier, a.group = n&1 != 0 || i == 0, n&2 != 0, uint8(n>>2), d.u32("group")
 		if d.err != nil {
 			return
 		}
@@ -115,7 +115,7 @@ func (e *Engine) loadAccounts(d *decoder) {
 		}
 	}
 	for n := d.upTo(uint64(e.cfg.Accounts)*uint64(e.cfg.Markets), "guards"); n > 0 && d.err == nil; n-- {
-		g := guard{guardID: guardID{d.u32("guard"), MarketID(d.upTo(uint64(e.cfg.Markets)-1, "guard"))}} //nolint:gosec // bounded
+		g := guard{guardID: guardID{d.u32("guard"), MarketID(d.upTo(uint64(e.cfg.Markets)-1, "guard"))}}
 		g.tripped, g.maxTrades, g.trades = d.flag("guard"), d.u32("guard"), d.u32("guard")
 		g.window, g.start, g.maxLots, g.lots = d.count("guard"), d.count("guard"), d.count("guard"), d.count("guard")
 		if g.account >= e.cfg.Accounts || len(e.guards) > 0 && !e.guards[len(e.guards)-1].less(g.guardID) {
@@ -126,7 +126,7 @@ func (e *Engine) loadAccounts(d *decoder) {
 }
 
 func loadConfig(d *decoder) (c MarketConfig) {
-	c.Base, c.Quote = AssetID(d.upTo(math.MaxUint16, "asset")), AssetID(d.upTo(math.MaxUint16, "asset")) //nolint:gosec // bounded
+	c.Base, c.Quote = AssetID(d.upTo(math.MaxUint16, "asset")), AssetID(d.upTo(math.MaxUint16, "asset"))
 	c.LotUnits, c.TickUnits = d.get(), d.get()
 	c.MinQty, c.MaxQty = d.count("quantity"), d.count("quantity")
 	c.MinNotional, c.MaxNotional = d.amount(), d.amount()
@@ -144,7 +144,7 @@ func loadConfig(d *decoder) (c MarketConfig) {
 func (e *Engine) loadMarket(d *decoder, m *market) {
 	m.cfg, m.made = loadConfig(d), true
 	m.traded = d.flag("traded")
-	m.state, m.next = State(d.upTo(uint64(Halted), "state")), State(d.upTo(uint64(Halted), "state")) //nolint:gosec // bounded
+	m.state, m.next = State(d.upTo(uint64(Halted), "state")), State(d.upTo(uint64(Halted), "state"))
 	m.until, m.last = d.count("until"), d.count("last")
 	ref := d.count("reference")
 	m.start, m.first = d.count("window"), d.count("window")
@@ -162,20 +162,20 @@ func (e *Engine) loadMarket(d *decoder, m *market) {
 		if p == 0 {
 			return
 		}
-		e.loadOrder(d, m, uint32(p)) //nolint:gosec // bounded
+		e.loadOrder(d, m, uint32(p))
 	}
 }
 
-func (e *Engine) loadOrder(d *decoder, m *market, p uint32) {
+func (e *Engine) loadOrder(d *decoder, m *market, p uint32) { //nolint:cyclop // a list of checks
 	o := &e.rows[p]
 	if o.bits != 0 {
 		d.fail("place taken")
 		return
 	}
 	o.gen, o.age = d.u32("use"), d.upTo(e.ages, "age")
-	o.price, o.qty = d.count("price"), int64(d.upTo(MaxLots, "quantity"))                   //nolint:gosec // bounded
-	o.account, o.market = uint32(d.upTo(uint64(e.cfg.Accounts)-1, "account")), uint16(m.id) //nolint:gosec // bounded
-	bits := uint16(d.upTo(math.MaxUint16, "bits"))                                          //nolint:gosec // bounded
+	o.price, o.qty = d.count("price"), int64(d.upTo(MaxLots, "quantity"))
+	o.account, o.market = uint32(d.upTo(uint64(e.cfg.Accounts)-1, "account")), uint16(m.id)
+	bits := uint16(d.upTo(math.MaxUint16, "bits"))
 	extra := d.flag("extra")
 	o.bits = bits
 	if d.err != nil || !o.sound() || !e.accounts[o.account].made || o.account == 0 || o.kind() != Limit && !extra {
@@ -206,7 +206,7 @@ func (e *Engine) loadOrder(d *decoder, m *market, p uint32) {
 }
 
 // sound says whether a row that was read can be one.
-func (o *order) sound() bool {
+func (o *order) sound() bool { //nolint:cyclop // a list of checks
 	where := o.bits & (bitBook | bitStop)
 	ok := o.bits&bitLive != 0 && o.qty > 0 && o.age > 0 && o.stp() <= STPDecrement && (o.price > 0) == (where != 0)
 	switch o.kind() {
@@ -227,7 +227,7 @@ func (e *Engine) loadExtra(d *decoder, m *market, p uint32, o *order) {
 	x.offset, x.hold, x.expires = d.count("offset"), d.count("hold"), d.count("end")
 	x.takeProfit, x.stopLoss, x.stopLossLimit = d.count("bracket"), d.count("bracket"), d.count("bracket")
 	x.received = d.amount()
-	x.sibling, x.session = uint32(d.upTo(uint64(e.cfg.Orders), "sibling")), d.u32("session") //nolint:gosec // bounded
+	x.sibling, x.session = uint32(d.upTo(uint64(e.cfg.Orders), "sibling")), d.u32("session")
 	x.bare = d.flag("bare")
 	if x.takeProfit != 0 {
 		e.kept++
@@ -239,14 +239,14 @@ func (e *Engine) loadExtra(d *decoder, m *market, p uint32, o *order) {
 }
 
 func (e *Engine) loadFree(d *decoder) {
-	e.fresh = uint32(d.upTo(uint64(e.cfg.Orders), "places")) //nolint:gosec // bounded
+	e.fresh = uint32(d.upTo(uint64(e.cfg.Orders), "places"))
 	n := d.upTo(uint64(e.cfg.Orders), "free places")
 	if uint64(e.live)+n != uint64(e.fresh) || e.live+e.kept > e.cfg.Orders {
 		d.fail("places")
 	}
 	var tail uint32
 	for ; n > 0 && d.err == nil; n-- {
-		p := uint32(d.upTo(uint64(e.fresh), "free place")) //nolint:gosec // bounded
+		p := uint32(d.upTo(uint64(e.fresh), "free place"))
 		o := &e.rows[p]
 		gen := d.u32("use")
 		if p == 0 || o.bits != 0 || o.gen != 0 || gen == 0 {
@@ -263,7 +263,7 @@ func (e *Engine) loadFree(d *decoder) {
 	}
 }
 
-func (e *Engine) loadIDs(d *decoder) {
+func (e *Engine) loadIDs(d *decoder) { //nolint:cyclop // a list of checks
 	var before int64
 	for n := d.upTo(uint64(e.cfg.Keys), "ids"); n > 0 && d.err == nil; n-- {
 		key, order, at, account := Key{d.get(), d.get()}, OrderID(d.get()), d.count("time"), d.u32("account")
@@ -273,7 +273,7 @@ func (e *Engine) loadIDs(d *decoder) {
 		}
 		before = at
 		i := e.keys.add(account, key, order, at)
-		p := uint32(order) //nolint:gosec // the low half is the place
+		p := uint32(order)
 		open := uint64(p) < uint64(len(e.rows)) && e.rows[p].bits&bitLive != 0 && e.rows[p].id(p) == order
 		if e.keys.list[i].open = open; open {
 			if e.rows[p].account != account || e.rows[p].key != 0 {
@@ -282,9 +282,13 @@ func (e *Engine) loadIDs(d *decoder) {
 			e.rows[p].key = i
 		}
 	}
+	e.loadTransfers(d)
+}
+
+func (e *Engine) loadTransfers(d *decoder) {
 	for n := d.upTo(uint64(e.cfg.Transfers), "transfers"); n > 0 && d.err == nil; n-- {
 		t := transferEntry{key: Key{d.get(), d.get()}, account: d.u32("account")}
-		t.asset, t.code = AssetID(d.upTo(math.MaxUint16, "asset")), Code(d.upTo(math.MaxUint8, "code")) //nolint:gosec // bounded
+		t.asset, t.code = AssetID(d.upTo(math.MaxUint16, "asset")), Code(d.upTo(math.MaxUint8, "code"))
 		t.amount, t.balance = d.amount(), d.amount()
 		first, at := e.transfers.find(t.key)
 		if d.err != nil || first != nil || t.account >= e.cfg.Accounts || uint16(t.asset) >= e.cfg.Assets {
@@ -297,7 +301,7 @@ func (e *Engine) loadIDs(d *decoder) {
 
 // rebuild makes what follows from the rows: lists by age, ends, and checks that what
 // is reserved is what orders need.
-func (e *Engine) rebuild(d *decoder) {
+func (e *Engine) rebuild(d *decoder) { //nolint:cyclop // a list of checks
 	var places []uint32
 	for p := uint32(1); p <= e.fresh; p++ {
 		if e.rows[p].bits&bitLive != 0 {

@@ -113,7 +113,7 @@ func (e *Engine) lend(p uint32) *extra {
 		e.extraFree = e.extras[i].sesNext
 		e.extras[i] = extra{}
 	} else {
-		i = uint32(len(e.extras)) //nolint:gosec // bounded by MaxRows
+		i = uint32(len(e.extras))
 		e.extras = append(e.extras, extra{})
 	}
 	e.rows[p].extra = i

@@ -11,7 +11,7 @@ type sessions struct {
 
 func (s *sessions) home(id uint32) int {
 	h := uint64(id) * roundA
-	return int(h >> 32 & uint64(len(s.table)-1)) //nolint:gosec // less than the table's length
+	return int(h >> 32 & uint64(len(s.table)-1))
 }
 
 // at returns the entry of a session, or the free one where it belongs.

@@ -37,7 +37,7 @@ func (s *encoder) put(numbers ...uint64) {
 
 func (s *encoder) amount(a Amount) { s.put(a.Hi, a.Lo) }
 
-func u(n int64) uint64 { return uint64(n) } //nolint:gosec // a bit pattern
+func u(n int64) uint64 { return uint64(n) }
 
 // Snapshot writes the whole state to w: engines of equal state write equal bytes.
 func (e *Engine) Snapshot(w io.Writer) error {

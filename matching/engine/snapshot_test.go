@@ -10,17 +10,17 @@ import (
 
 // snapshot returns an engine after some commands of everything, its configuration and
 // its snapshot.
-func snapshot(t testing.TB, seed uint64, n int) (*engine.Engine, *flow.Any, []byte) {
-	t.Helper()
+func snapshot(tb testing.TB, seed uint64, n int) (*engine.Engine, *flow.Any, []byte) {
+	tb.Helper()
 	stream := flow.NewAny(seed, flow.All)
 	e, err := engine.New(stream.Shard())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	flow.Record(stream, e, n)
 	var b bytes.Buffer
 	if err := e.Snapshot(&b); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e, stream, b.Bytes()
 }

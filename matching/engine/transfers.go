@@ -35,7 +35,7 @@ func (t *transfers) find(key Key) (*transferEntry, uint64) {
 
 func (t *transfers) add(at uint64, en *transferEntry) {
 	t.list = append(t.list, *en)
-	t.index[at] = uint32(len(t.list)) //nolint:gosec // bounded by Config.Transfers
+	t.index[at] = uint32(len(t.list))
 }
 
 // transfer credits or debits an account, once for each key.

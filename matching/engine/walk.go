@@ -101,7 +101,7 @@ func (e *Engine) walkAccounts(v Visitor) {
 		if !a.made {
 			continue
 		}
-		id := AccountID(i) //nolint:gosec // bounded by Config.Accounts
+		id := AccountID(i)
 		v.State(&StateRow{Kind: RowAccount, Account: id, Tier: a.tier, Group: a.group, Killed: a.killed})
 		for len(guards) > 0 && guards[0].account == uint32(id) {
 			g := &guards[0]
@@ -119,8 +119,8 @@ func (e *Engine) walkMoney(v Visitor) {
 	for i := range e.balances {
 		if b := &e.balances[i]; *b != (balance{}) {
 			row = MoneyRow{
-				Kind: RowBalance, Account: AccountID(uint64(i) / uint64(e.cfg.Assets)), //nolint:gosec // bounded
-				Asset: AssetID(uint64(i) % uint64(e.cfg.Assets)), Available: b.available, Reserved: b.reserved, //nolint:gosec // bounded
+				Kind: RowBalance, Account: AccountID(uint64(i) / uint64(e.cfg.Assets)),
+				Asset: AssetID(uint64(i) % uint64(e.cfg.Assets)), Available: b.available, Reserved: b.reserved,
 			}
 			v.Money(&row)
 		}
