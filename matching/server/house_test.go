@@ -288,3 +288,40 @@ func kinds(events []engine.Event) []engine.EventKind {
 	}
 	return slices.Clip(out)
 }
+
+func noClock() time.Time { return time.Time{} }
+
+// figure returns a gauge or counter, added up over its labels that have value.
+func (h *house) figure(t testing.TB, name, value string) float64 {
+	t.Helper()
+	families, err := h.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (value == "" || m.GetLabel()[0].GetValue() == value) {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func (h *house) gauge(t testing.TB, name string) float64 { return h.figure(t, name, "") }
+
+func (h *house) ended(t testing.TB, reason string) float64 {
+	return h.figure(t, "strongroom_matching_streams_ended_total", reason)
+}
+
+func waitFor(t *testing.T, what func() bool) {
+	t.Helper()
+	for range int(patience / testTick) {
+		if what() {
+			return
+		}
+		time.Sleep(testTick) //nolint:forbidigo // waits for the server
+	}
+	t.Fatal("it does not come about")
+}

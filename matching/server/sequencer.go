@@ -76,6 +76,7 @@ func (q *sequencer) put(ctx context.Context, l *link, from *conn, c chunk) bool 
 	l.queue = append(l.queue, c)
 	l.queued += c.count
 	q.queued += c.count
+	q.cfg.Metrics.queued.Set(float64(q.queued))
 	l.received += uint64(c.count) //nolint:gosec // a count
 	if !l.ready {
 		l.ready = true
@@ -164,6 +165,7 @@ func (q *sequencer) collect(entry []byte, tick bool) (out []byte, arrivals []arr
 		default:
 		}
 	}
+	q.cfg.Metrics.queued.Set(float64(q.queued))
 	if len(entry) == head && !tick {
 		return entry[:0], nil, false
 	}
@@ -200,6 +202,7 @@ func (q *sequencer) propose(ctx context.Context, entry []byte, arrivals []arriva
 	}
 	select {
 	case q.flights <- flight{ticket, begun, arrivals}:
+		q.cfg.Metrics.flights.Set(float64(len(q.flights)))
 		return true
 	case <-ctx.Done():
 		return false
