@@ -42,6 +42,12 @@ func bySigner(b planted.Bug) bool {
 	return b == planted.SignerForgets || b == planted.NoCommonInput
 }
 
+// bySettlement are the bugs in settlement: its model test hunts them, in a process of
+// its own too.
+func bySettlement(b planted.Bug) bool {
+	return b == planted.GapSkipped || b == planted.NoFence || b == planted.NoDedupe
+}
+
 // Without a bug nothing is found: what finds bugs must not cry wolf.
 func TestNothingIsFoundWhereNothingIsPlanted(t *testing.T) {
 	planted.Plant("")
@@ -60,7 +66,11 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 			level, hunt, least := "house on fake chains", disorder, runs(t)
 			if bySigner(bug) {
 				level, least = "tests of the signer", signerRuns
-				hunt = func(t *testing.T, _ uint64) []string { t.Helper(); return signerTests(t, bug) }
+				hunt = func(t *testing.T, _ uint64) []string { t.Helper(); return testsOf(t, "signer", "Nonce|Replacement|Slots|Book", bug, "-rapid.nofailfile") }
+			}
+			if bySettlement(bug) {
+				level, least = "model of settlement", signerRuns
+				hunt = func(t *testing.T, _ uint64) []string { t.Helper(); return testsOf(t, "matching/settle", "Model", bug) }
 			}
 			planted.Plant(bug)
 			defer planted.Plant("")
@@ -116,12 +126,12 @@ func disorder(t *testing.T, seed uint64) []string {
 	})
 }
 
-// signerTests runs the signer's tests with a bug live and returns which fail.
-func signerTests(t *testing.T, bug planted.Bug) []string {
+// testsOf runs tests of a package with a bug live and returns which fail.
+func testsOf(t *testing.T, pkg, tests string, bug planted.Bug, flags ...string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-tags", "planted", "-run", "Nonce|Replacement|Slots|Book", "./signer", "-rapid.nofailfile")
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-tags", "planted", "-run", tests, "./" + pkg}, flags...)...) //nolint:gosec // ours
 	cmd.Dir = testenv.Root(t)
 	cmd.Env = append(os.Environ(), planted.Variable+"="+string(bug))
 	out, err := cmd.CombinedOutput()
@@ -132,11 +142,11 @@ func signerTests(t *testing.T, bug planted.Bug) []string {
 	for line := range strings.Lines(string(out)) {
 		if name, is := strings.CutPrefix(line, "--- FAIL: "); is {
 			test, _, _ := strings.Cut(name, " ")
-			found = append(found, "signer "+test)
+			found = append(found, pkg+" "+test)
 		}
 	}
 	if len(found) == 0 {
-		t.Fatalf("the signer's tests do not run: %v\n%s", err, out)
+		t.Fatalf("the tests of %s do not run: %v\n%s", pkg, err, out)
 	}
 	return found
 }

@@ -21,7 +21,7 @@ func BenchmarkFills(b *testing.B) {
 	s := h.settler(&settletest.Source{World: h.world}, h.ledger)
 	h.must(s.Run(b.Context()))
 	first := len(h.world.Events)
-	for range 400_000 {
+	for range 100_000 {
 		h.world.Trade()
 	}
 	h.world.Checkpoint()

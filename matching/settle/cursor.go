@@ -91,8 +91,8 @@ func halting(format string, args ...any) error {
 // keepHalt writes down why a shard is halted; the first reason stays.
 func keepHalt(ctx context.Context, pool *pgxpool.Pool, shard ShardID, halt *haltError) error {
 	_, err := pool.Exec(ctx, `WITH disagreed AS (
-		INSERT INTO trading.checkpoint (shard, seq, digest, agrees) SELECT $1, $3, $4, false WHERE $3 > 0 ON CONFLICT DO NOTHING)
-		UPDATE trading.shard SET halted_reason = $2 WHERE id = $1 AND halted_reason = ''`,
+		INSERT INTO trading.checkpoint (shard, seq, digest, agrees) SELECT $1::integer, $3::bigint, $4::bigint, false WHERE $3::bigint > 0 ON CONFLICT DO NOTHING)
+		UPDATE trading.shard SET halted_reason = $2 WHERE id = $1::integer AND halted_reason = ''`,
 		shard, halt.reason, int64(halt.checkpoint), int64(halt.digest)) //nolint:gosec // bits as they are
 	if err != nil {
 		return fmt.Errorf("halt shard %d: %w", shard, err)

@@ -28,7 +28,7 @@ type part struct {
 
 // Bounds of a part.
 const (
-	maxEvents = 4_096
+	maxEvents = 8_192
 	// maxPurses keeps the legs, at most one a purse, within what a ledger transaction
 	// may have; a trade touches at most tradePurses.
 	maxPurses   = 8_000
