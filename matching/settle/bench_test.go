@@ -33,7 +33,7 @@ func BenchmarkFills(b *testing.B) {
 	}
 	b.ResetTimer()
 	for range b.N {
-		began := time.Now()
+		began := time.Now() //nolint:forbidigo // to measure
 		h.must(s.Run(b.Context()))
 		took := time.Since(began)
 		b.ReportMetric(float64(trades)/took.Seconds(), "fills/s")

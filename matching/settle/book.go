@@ -36,7 +36,10 @@ func (s *Settler) settle(ctx context.Context, epoch uint64, p *part) error {
 
 func (s *Settler) commit(ctx context.Context, tx ledger.Transaction, attach ledger.Attachment) error {
 	if len(tx.Legs) == 0 { // nothing moved: the book has nothing to say
-		return pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error { return attach(ctx, tx) })
+		if err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error { return attach(ctx, tx) }); err != nil {
+			return fmt.Errorf("settle what moves nothing: %w", err)
+		}
+		return nil
 	}
 	receipt, err := s.cfg.Ledger.Post(ctx, tx, attach)
 	switch {

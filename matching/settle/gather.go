@@ -38,7 +38,7 @@ func (*Settler) gather(ctx context.Context, from iter.Seq2[Batch, error]) iter.S
 		}()
 		defer func() { // the reader has ended when we have
 			cancel()
-			for range ahead { //nolint:revive // emptied
+			for range ahead {
 			}
 		}()
 		pass(ahead, yield)

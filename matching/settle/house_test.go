@@ -43,7 +43,7 @@ func newHouse(tb testing.TB, seed uint64, accounts int, durable bool) *house {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(pool.Close)
-	book, err := ledger.New(ledger.Config{Pool: pool, Clock: time.Now})
+	book, err := ledger.New(ledger.Config{Pool: pool, Clock: time.Now}) //nolint:forbidigo // nothing here depends on it
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func (h *house) sound() {
 
 func (h *house) settler(source settle.Source, book settle.Ledger) *settle.Settler {
 	h.tb.Helper()
-	s, err := settle.New(settle.Config{Pool: h.pool, Ledger: book, Source: source, Clock: time.Now})
+	s, err := settle.New(settle.Config{Pool: h.pool, Ledger: book, Source: source, Clock: time.Now}) //nolint:forbidigo // nothing here depends on it
 	h.must(err)
 	return s
 }

@@ -3,8 +3,8 @@ package settle_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -23,7 +23,7 @@ func TestModelOfABadWorld(t *testing.T) {
 		seeds = 2
 	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { badWorld(t, uint64(seed)) })
+		t.Run(strconv.Itoa(seed), func(t *testing.T) { badWorld(t, uint64(seed)) })
 	}
 }
 

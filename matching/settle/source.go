@@ -52,7 +52,7 @@ func (b *Batch) valid() bool {
 		return false
 	}
 	for i := range b.Events {
-		if b.Events[i].Seq != b.Events[0].Seq+uint64(i) { //nolint:gosec // an index
+		if b.Events[i].Seq != b.Events[0].Seq+uint64(i) {
 			return false
 		}
 	}

@@ -85,7 +85,7 @@ func (r *Registry) number(ctx context.Context, find, insert, name string) (int64
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = tx.QueryRow(ctx, insert, name).Scan(&no)
 		}
-		return err
+		return err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return 0, fmt.Errorf("give %s a number: %w", name, err)

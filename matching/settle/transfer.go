@@ -167,8 +167,11 @@ func (t *Transfers) purse(ctx context.Context, m Transfer) (purse, error) {
 func insertTransfer(ctx context.Context, tx pgx.Tx, m Transfer, at purse, inward bool) error {
 	tag, err := tx.Exec(ctx, `INSERT INTO trading.transfer (id, shard, account, asset, amount, inward, booked) VALUES ($1, $2, $3, $4, $5, $6, $6)
 		ON CONFLICT (id) DO NOTHING`, m.ID, m.Shard, at.account, at.asset, m.Amount, inward)
-	if err != nil || tag.RowsAffected() == 1 {
-		return err
+	if err != nil {
+		return fmt.Errorf("note transfer: %w", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil
 	}
 	var same bool
 	err = tx.QueryRow(ctx, `SELECT shard = $2 AND account = $3 AND asset = $4 AND amount = $5 AND inward = $6 FROM trading.transfer WHERE id = $1`,
