@@ -101,11 +101,16 @@ func (s *Source) forged(seq uint64) settle.Batch {
 	return b
 }
 
-// Replay implements settle.Source: the log loses nothing.
+// Replay implements settle.Source: the log loses nothing. It runs beside Events, so it
+// leaves chance to that.
 func (s *Source) Replay(_ context.Context, _ settle.ShardID, from, to uint64) iter.Seq2[settle.Batch, error] {
 	return func(yield func(settle.Batch, error) bool) {
+		size := uint64(4_096)
+		if s.Most > 0 {
+			size = uint64(s.Most)
+		}
 		for from <= to {
-			b := s.World.Batch(from, min(to, from+s.most()-1))
+			b := s.World.Batch(from, min(to, from+size-1))
 			if !yield(b, nil) {
 				return
 			}
