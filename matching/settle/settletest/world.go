@@ -134,6 +134,9 @@ func (w *World) debit() {
 	w.transfer(m, e, Change{from, 0, amount})
 }
 
+// TransferID is an id for a transfer.
+func TransferID(rng *rand.Rand) string { return fmt.Sprintf("fnd_%016x%016x", rng.Uint64(), rng.Uint64()) }
+
 func (w *World) move(at Purse, amount uint64, inward bool) (Move, engine.Event) {
 	key := engine.Key{Hi: w.rng.Uint64(), Lo: w.rng.Uint64()}
 	m := Move{Inward: inward, Transfer: settle.Transfer{
