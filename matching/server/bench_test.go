@@ -57,7 +57,7 @@ func load(b *testing.B, h *house, rate int) {
 	begun := time.Now().Add(20 * time.Millisecond) //nolint:forbidigo // real time is what is measured
 	for i, tr := range traders {
 		offset := begun.Add(pause / benchStreams * time.Duration(i))
-		all.Go(func() { shoot(tr, engine.AccountID(i+1), messages, offset, pause) }) //nolint:gosec // few
+		all.Go(func() { shoot(tr, engine.AccountID(i+1), messages, offset, pause) })
 		all.Go(func() { times[i] = collect(tr, messages, offset, pause) })
 	}
 	all.Wait()
@@ -69,6 +69,9 @@ func load(b *testing.B, h *house, rate int) {
 		b.ReportMetric(float64(sorted[len(sorted)/2].Microseconds()), "p50-µs")
 		b.ReportMetric(float64(sorted[len(sorted)*99/100].Microseconds()), "p99-µs")
 	}
+	refused := h.gauge(b, "strongroom_matching_rejects_total")
+	b.ReportMetric(100*refused/float64(benchStreams*messages*benchMessage), "refused-%")
+	b.ReportMetric(h.gauge(b, "strongroom_matching_fills_total"), "fills")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -80,12 +83,12 @@ func shoot(tr *trader, account engine.AccountID, messages int, begun time.Time, 
 		for i := range commands {
 			n := m*benchMessage + i
 			if i%2 == 0 {
-				commands[i] = order(account, engine.Side(n/2%2), 1000+int64(n/2%2)*4+int64(n*7%5)-2, 1+int64(n%9), key+uint64(n)) //nolint:gosec // few
+				commands[i] = order(account, engine.Side(n/2%2), 1000+int64(n/2%2)*4+int64(n*7%5)-2, 1+int64(n%9), key+uint64(n))
 				continue
 			}
-			commands[i] = engine.Command{Op: engine.OpCancel, Account: account, Key: engine.Key{Lo: key + uint64(max(0, n-1-benchMessage))}} //nolint:gosec // few
+			commands[i] = engine.Command{Op: engine.OpCancel, Account: account, Key: engine.Key{Lo: key + uint64(max(0, n-1-benchMessage))}}
 		}
-		f := &matchingv1.ClientFrame{Version: wire.Version, First: uint64(m*benchMessage) + 1, Commands: pack(commands...)} //nolint:gosec // few
+		f := &matchingv1.ClientFrame{Version: wire.Version, First: uint64(m*benchMessage) + 1, Commands: pack(commands...)}
 		if pause > 0 {
 			time.Sleep(time.Until(begun.Add(pause * time.Duration(m)))) //nolint:forbidigo // keeps to the schedule
 		}

@@ -45,7 +45,7 @@ func (r *Replay) Batches(ctx context.Context, seq uint64, emit func(*matchingv1.
 		if failed != nil {
 			return errEnough
 		}
-		return ctx.Err() //nolint:wrapcheck // the caller's own
+		return ctx.Err()
 	})
 	if failed != nil {
 		return failed

@@ -59,31 +59,31 @@ func peers() map[string]server.Rights {
 	}
 }
 
-func open(t testing.TB, real bool, between wrap) *house {
-	t.Helper()
-	h := &house{certs: t.TempDir(), metrics: prometheus.NewRegistry()}
+func open(tb testing.TB, live bool, between wrap) *house {
+	tb.Helper()
+	h := &house{certs: tb.TempDir(), metrics: prometheus.NewRegistry()}
 	if err := mtls.EnsureDev(h.certs, "matching", "api", "worker", "alice", "bob", "mallory"); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.now.Store(1_000_000_000)
 	clock := func() time.Time { return time.Unix(0, h.now.Load()) }
-	if real {
+	if live {
 		clock = time.Now //nolint:forbidigo // real time is what is measured
 	}
 	tlsConfig, err := mtls.ServerConfig(h.certs, "matching")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	metrics, err := server.NewMetrics(h.metrics)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	e, err := newEngine()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.machine = server.NewMachine(e, metrics, clock)
-	h.memory = server.NewMemory(h.machine, epoch, !real)
+	h.memory = server.NewMemory(h.machine, epoch, !live)
 	var log server.Log = h.memory
 	if between != nil {
 		log = between(log)
@@ -93,42 +93,43 @@ func open(t testing.TB, real bool, between wrap) *house {
 		Clock: clock, Grace: testGrace, Tick: testTick, History: &server.Replay{New: newEngine, Entries: h.memory.Entries},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	h.serve(t, srv)
+	h.serve(tb, srv)
 	return h
 }
 
-func (h *house) serve(t testing.TB, srv *server.Server) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback
+func (h *house) serve(tb testing.TB, srv *server.Server) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.address = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ctx, l) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("serve: %v", err)
+			tb.Errorf("serve: %v", err)
 		}
 		h.memory.Close()
 	})
 }
 
-func (h *house) client(t testing.TB, name string) matchingv1.MatchingClient {
-	t.Helper()
+func (h *house) client(tb testing.TB, name string) matchingv1.MatchingClient {
+	tb.Helper()
 	tlsConfig, err := mtls.ClientConfig(h.certs, name, "matching")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	c, err := grpc.NewClient(h.address, grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)))
+	c, err := grpc.NewClient(h.address, grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
+		grpc.WithInitialWindowSize(1<<20), grpc.WithInitialConnWindowSize(1<<20)) // fixed: it does not grow while nobody reads
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	return matchingv1.NewMatchingClient(c)
 }
 
@@ -144,21 +145,21 @@ type trader struct {
 	events  []engine.Event
 }
 
-func (h *house) trader(t testing.TB, name string, hello *matchingv1.Hello) *trader {
-	t.Helper()
+func (h *house) trader(tb testing.TB, name string, hello *matchingv1.Hello) *trader {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	t.Cleanup(cancel)
-	stream, err := h.client(t, name).Trade(ctx)
+	tb.Cleanup(cancel)
+	stream, err := h.client(tb, name).Trade(ctx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	tr := &trader{t: t, stream: stream, cancel: cancel}
+	tr := &trader{t: tb, stream: stream, cancel: cancel}
 	if err := stream.Send(&matchingv1.ClientFrame{Hello: hello}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	f, err := stream.Recv()
 	if err != nil {
-		t.Fatalf("%s is not welcome: %v", name, err)
+		tb.Fatalf("%s is not welcome: %v", name, err)
 	}
 	tr.welcome, tr.next, tr.frame = f.GetWelcome(), f.GetWelcome().GetNext(), f.GetWelcome().GetFrame()-1
 	return tr
@@ -222,21 +223,21 @@ func (tr *trader) ended() *matchingv1.Refusal {
 	}
 }
 
-func refusalOf(t testing.TB, err error) *matchingv1.Refusal {
-	t.Helper()
+func refusalOf(tb testing.TB, err error) *matchingv1.Refusal {
+	tb.Helper()
 	for _, d := range status.Convert(err).Details() {
 		if r, ok := d.(*matchingv1.Refusal); ok {
 			return r
 		}
 	}
-	t.Fatalf("no reason in %v", err)
+	tb.Fatalf("no reason in %v", err)
 	return nil
 }
 
-func wantReason(t testing.TB, got *matchingv1.Refusal, want matchingv1.Reason, expected uint64) {
-	t.Helper()
+func wantReason(tb testing.TB, got *matchingv1.Refusal, want matchingv1.Reason, expected uint64) {
+	tb.Helper()
 	if got.GetReason() != want || got.GetExpected() != expected {
-		t.Errorf("refused with %v; want %v, %d", got, want, expected)
+		tb.Errorf("refused with %v; want %v, %d", got, want, expected)
 	}
 }
 
@@ -248,15 +249,15 @@ func marketConfig() *engine.MarketConfig {
 }
 
 // prepare opens a market and gives everybody something to trade.
-func (h *house) prepare(t testing.TB) {
-	t.Helper()
-	out, err := h.client(t, "worker").Configure(t.Context(), &matchingv1.ConfigureRequest{
+func (h *house) prepare(tb testing.TB) {
+	tb.Helper()
+	out, err := h.client(tb, "worker").Configure(tb.Context(), &matchingv1.ConfigureRequest{
 		Version: wire.Version, Config: wire.AppendConfig(nil, marketConfig()),
 	})
 	if err != nil || out.GetCode() != 0 {
-		t.Fatalf("make market: %v, %v", out, err)
+		tb.Fatalf("make market: %v, %v", out, err)
 	}
-	w := h.trader(t, "worker", &matchingv1.Hello{})
+	w := h.trader(tb, "worker", &matchingv1.Hello{})
 	var commands []engine.Command
 	for a := alice; a <= benchAccounts; a++ {
 		commands = append(commands, engine.Command{Op: engine.OpAccount, Account: a})
@@ -271,7 +272,7 @@ func (h *house) prepare(t testing.TB) {
 	w.send(commands...)
 	for _, r := range w.until(len(commands)) {
 		if r.Kind == engine.EventRejected {
-			t.Fatalf("refused: %+v", r)
+			tb.Fatalf("refused: %+v", r)
 		}
 	}
 	w.cancel()
@@ -292,11 +293,11 @@ func kinds(events []engine.Event) []engine.EventKind {
 func noClock() time.Time { return time.Time{} }
 
 // figure returns a gauge or counter, added up over its labels that have value.
-func (h *house) figure(t testing.TB, name, value string) float64 {
-	t.Helper()
+func (h *house) figure(tb testing.TB, name, value string) float64 {
+	tb.Helper()
 	families, err := h.metrics.Gather()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	sum := 0.0
 	for _, f := range families {
@@ -309,10 +310,14 @@ func (h *house) figure(t testing.TB, name, value string) float64 {
 	return sum
 }
 
-func (h *house) gauge(t testing.TB, name string) float64 { return h.figure(t, name, "") }
+func (h *house) gauge(tb testing.TB, name string) float64 {
+	tb.Helper()
+	return h.figure(tb, name, "")
+}
 
-func (h *house) ended(t testing.TB, reason string) float64 {
-	return h.figure(t, "strongroom_matching_streams_ended_total", reason)
+func (h *house) ended(tb testing.TB, reason string) float64 {
+	tb.Helper()
+	return h.figure(tb, "strongroom_matching_streams_ended_total", reason)
 }
 
 func waitFor(t *testing.T, what func() bool) {

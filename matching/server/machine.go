@@ -133,7 +133,7 @@ func (m *Machine) run(r *wire.Record) error {
 		if rest, err = wire.ReadCommand(rest, &c); err != nil {
 			return fmt.Errorf("run of session %d: %w", r.Session, err)
 		}
-		seq := r.First + uint64(i) //nolint:gosec // a count
+		seq := r.First + uint64(i)
 		switch {
 		case s == nil || seq > s.last+1: // ended, or an entry before was lost: its stream has been closed
 			continue
@@ -152,7 +152,7 @@ func (m *Machine) run(r *wire.Record) error {
 }
 
 func (s *session) keep(r *wire.Result) {
-	at := int((r.Seq - 1) % Window) //nolint:gosec // below Window
+	at := int((r.Seq - 1) % Window)
 	if at == len(s.results) {
 		s.results = append(s.results, *r)
 		return

@@ -75,7 +75,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	for id := range machine.markets {
 		for side, name := range []string{"bid", "ask"} {
 			lots := int64(0)
-			for _, l := range machine.engine.Depth(id, engine.Side(side), depthLevels, nil) { //nolint:gosec // zero or one
+			for _, l := range machine.engine.Depth(id, engine.Side(side), depthLevels, nil) {
 				lots += l.Qty
 			}
 			to <- prometheus.MustNewConstMetric(m.depth, prometheus.GaugeValue, float64(lots), fmt.Sprint(id), name)

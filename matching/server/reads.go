@@ -17,16 +17,15 @@ const streamBatches = 64 // taken from memory at once
 
 // Events implements the service.
 func (s *Server) Events(req *matchingv1.EventsRequest, stream grpc.ServerStreamingServer[matchingv1.EventBatch]) error {
-	ctx := stream.Context()
-	_, rights, no := s.caller(ctx)
-	if no == nil && !rights.Events {
-		no = refuse(matchingv1.Reason_REASON_FORBIDDEN, "the stream of all events")
-	}
-	if epoch, _ := s.cfg.Log.Leading(); no == nil && req.GetEpoch() > epoch {
-		no = refuse(matchingv1.Reason_REASON_EPOCH, "epoch %d is not known here, %d is", req.GetEpoch(), epoch)
-	}
-	if no != nil {
+	_, rights, no := s.caller(stream.Context())
+	epoch, _ := s.cfg.Log.Leading()
+	switch {
+	case no != nil:
 		return no.status()
+	case !rights.Events:
+		return refuse(matchingv1.Reason_REASON_FORBIDDEN, "the stream of all events").status()
+	case req.GetEpoch() > epoch:
+		return refuse(matchingv1.Reason_REASON_EPOCH, "epoch %d is not known here, %d is", req.GetEpoch(), epoch).status()
 	}
 	next := max(1, req.GetSeq())
 	send := func(b *matchingv1.EventBatch) error {
@@ -43,23 +42,36 @@ func (s *Server) Events(req *matchingv1.EventsRequest, stream grpc.ServerStreami
 				return err
 			}
 		}
-		switch {
-		case len(batches) > 0:
-		case !kept && s.cfg.History == nil:
-			return refuse(matchingv1.Reason_REASON_NOT_KEPT, "event %d", next).status()
-		case !kept:
-			if err := s.cfg.History.Batches(ctx, next, send); err != nil {
-				return refuse(matchingv1.Reason_REASON_NOT_KEPT, "event %d: %v", next, err).status()
-			}
-		default:
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return nil
-			case <-s.closing:
-				return refuse(matchingv1.Reason_REASON_CLOSING, "the process ends").status()
-			}
+		if len(batches) > 0 {
+			continue
 		}
+		if no, ended := s.more(stream.Context(), next, kept, changed, send); no != nil {
+			return no.status()
+		} else if ended {
+			return nil
+		}
+	}
+}
+
+// more waits for events, or has those sent that are no longer in memory. It reports
+// whether the caller has gone.
+func (s *Server) more(ctx context.Context, next uint64, kept bool, changed <-chan struct{}, send func(*matchingv1.EventBatch) error) (*refusal, bool) {
+	if !kept {
+		if s.cfg.History == nil {
+			return refuse(matchingv1.Reason_REASON_NOT_KEPT, "event %d", next), false
+		}
+		if err := s.cfg.History.Batches(ctx, next, send); err != nil {
+			return refuse(matchingv1.Reason_REASON_NOT_KEPT, "event %d: %v", next, err), false
+		}
+		return nil, false
+	}
+	select {
+	case <-changed:
+		return nil, false
+	case <-ctx.Done():
+		return nil, true
+	case <-s.closing:
+		return refuse(matchingv1.Reason_REASON_CLOSING, "the process ends"), false
 	}
 }
 

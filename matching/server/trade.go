@@ -31,7 +31,7 @@ func (s *Server) trade(stream tradeStream) *refusal {
 	}
 	first, err := stream.Recv()
 	if err != nil {
-		return nil //nolint:nilerr // the caller has gone
+		return nil // the caller has gone
 	}
 	if first.GetHello() == nil || len(first.GetCommands()) > 0 {
 		return refuse(matchingv1.Reason_REASON_NO_HELLO, "the first frame is a hello and nothing else")
@@ -44,10 +44,13 @@ func (s *Server) trade(stream tradeStream) *refusal {
 	defer s.cfg.Metrics.sessions.Dec()
 	defer s.seq.leave(l, c)
 	if err := stream.Send(&matchingv1.ServerFrame{Welcome: welcome}); err != nil {
-		return nil //nolint:nilerr // the caller has gone
+		return nil // the caller has gone
 	}
 	s.streams.Go(func() { c.kick(s.read(stream, rights, l, c)) })
-	s.streams.Go(func() { c.kick(write(stream, l, c)) })
+	s.streams.Go(func() {
+		write(stream, l, c)
+		c.kick(nil)
+	})
 	select {
 	case why := <-c.end:
 		return why
@@ -148,7 +151,7 @@ func (q *sequencer) leave(l *link, c *conn) {
 }
 
 // write sends frames until the stream ends.
-func write(stream tradeStream, l *link, c *conn) *refusal {
+func write(stream tradeStream, l *link, c *conn) {
 	ctx := stream.Context()
 	for {
 		f := l.take(c)
@@ -157,11 +160,11 @@ func write(stream tradeStream, l *link, c *conn) *refusal {
 			case <-c.wake:
 				continue
 			case <-ctx.Done():
-				return nil
+				return
 			}
 		}
-		if err := stream.Send(f); err != nil {
-			return nil //nolint:nilerr // the caller has gone
+		if stream.Send(f) != nil {
+			return // the caller has gone
 		}
 	}
 }

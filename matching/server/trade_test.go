@@ -212,7 +212,7 @@ func TestOrdersEndWithTheirSession(t *testing.T) {
 		h.now.Add(int64(testGrace))
 		for range 4 {
 			watch.send(engine.Command{Op: engine.OpCancel, Account: alice, Order: 1 << 60})
-			watch.until(int(watch.next - 1)) //nolint:gosec // few
+			watch.until(int(watch.next - 1))
 		}
 		watch.events = slices.DeleteFunc(watch.events, func(v engine.Event) bool { return v.Kind != engine.EventCancelled })
 		if len(watch.events) == 0 {

@@ -47,7 +47,7 @@ type Record struct {
 
 // AppendEntry begins a log entry at log time ns. Records follow it.
 func AppendEntry(b []byte, ns int64) []byte {
-	return binary.LittleEndian.AppendUint64(append(b, Version), uint64(ns))
+	return binary.LittleEndian.AppendUint64(append(b, Version), uint64(ns)) //nolint:gosec // bits as they are
 }
 
 // AppendCommands adds a record of count commands, packed in body.
@@ -61,7 +61,7 @@ func AppendCommands(b []byte, session engine.SessionID, first uint64, count int,
 // AppendOpen adds the beginning of a session of owner, of at most MaxOwnerBytes.
 func AppendOpen(b []byte, token uint64, owner string) []byte {
 	b = binary.LittleEndian.AppendUint64(append(b, byte(RecordOpen)), token)
-	return append(append(b, byte(len(owner))), owner...)
+	return append(append(b, byte(len(owner))), owner...) //nolint:gosec // at most MaxOwnerBytes
 }
 
 // AppendEnd adds the end of a session.
@@ -82,7 +82,7 @@ func ReadEntry(b []byte) (ns int64, records []byte, err error) {
 	if len(b) < entryHead || b[0] != Version {
 		return 0, nil, fmt.Errorf("%w: entry of %d bytes", ErrMalformed, len(b))
 	}
-	return int64(binary.LittleEndian.Uint64(b[1:])), b[entryHead:], nil
+	return int64(binary.LittleEndian.Uint64(b[1:])), b[entryHead:], nil //nolint:gosec // bits as they are
 }
 
 // ReadRecord reads the record at the start of b, which is not empty, and returns what
