@@ -66,7 +66,10 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 			level, hunt, least := "house on fake chains", disorder, runs(t)
 			if bySigner(bug) {
 				level, least = "tests of the signer", signerRuns
-				hunt = func(t *testing.T, _ uint64) []string { t.Helper(); return testsOf(t, "signer", "Nonce|Replacement|Slots|Book", bug, "-rapid.nofailfile") }
+				hunt = func(t *testing.T, _ uint64) []string {
+					t.Helper()
+					return testsOf(t, "signer", "Nonce|Replacement|Slots|Book", bug, "-rapid.nofailfile")
+				}
 			}
 			if bySettlement(bug) {
 				level, least = "model of settlement", signerRuns
@@ -131,7 +134,7 @@ func testsOf(t *testing.T, pkg, tests string, bug planted.Bug, flags ...string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-tags", "planted", "-run", tests, "./" + pkg}, flags...)...) //nolint:gosec // ours
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-tags", "planted", "-run", tests, "./" + pkg}, flags...)...)
 	cmd.Dir = testenv.Root(t)
 	cmd.Env = append(os.Environ(), planted.Variable+"="+string(bug))
 	out, err := cmd.CombinedOutput()

@@ -135,7 +135,9 @@ func (w *World) debit() {
 }
 
 // TransferID is an id for a transfer.
-func TransferID(rng *rand.Rand) string { return fmt.Sprintf("fnd_%016x%016x", rng.Uint64(), rng.Uint64()) }
+func TransferID(rng *rand.Rand) string {
+	return fmt.Sprintf("fnd_%016x%016x", rng.Uint64(), rng.Uint64())
+}
 
 func (w *World) move(at Purse, amount uint64, inward bool) (Move, engine.Event) {
 	key := engine.Key{Hi: w.rng.Uint64(), Lo: w.rng.Uint64()}
