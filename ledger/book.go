@@ -48,6 +48,7 @@ type account struct {
 	state      state
 	round      int64 // round that last touched it
 	roundStart int64 // version before that round
+	before     int64 // round that touched it before that one
 }
 
 func (a *account) accountID() AccountID { return AccountID(a.id.text()) }
@@ -171,7 +172,7 @@ func (b *book) reset() {
 // touch notes that the batch changes a, and saves a's state for undo.
 func (b *book) touch(a *account) {
 	if a.round != b.round {
-		a.round, a.roundStart = b.round, a.state.version
+		a.before, a.round, a.roundStart = a.round, b.round, a.state.version
 		b.touched = append(b.touched, a)
 	}
 	b.undo.accounts = append(b.undo.accounts, savedAccount{a, a.state})

@@ -17,9 +17,10 @@ type committer struct {
 	book     *book
 	spare    []*writer // of batches that are certainly over
 	flying   *flight   // nil while nothing is on its way
-	boarding *flight   // stands on flying
-	next     *prepared // stands on both
+	boarding []*flight // each stands on the one before, the first on flying
+	next     *prepared // stands on all of them
 	held     *request
+	landed   int64 // round of the last batch that landed
 	// undisturbed counts batches since another process booked in between.
 	undisturbed int
 	boards      boarding

@@ -82,7 +82,7 @@ func Database(l *Ledger) string { return l.cfg.Pool.Config().ConnString() }
 
 // AlwaysBoard makes batches of any size board, once n were undisturbed. Call it
 // before the first booking.
-func AlwaysBoard(l *Ledger, n int) { l.committer.boards = boarding{after: n, least: 1} }
+func AlwaysBoard(l *Ledger, n int) { l.committer.boards = boarding{after: n, least: 1, most: 2} }
 
 // Queued returns how many requests wait.
 func Queued(l *Ledger) int { return len(l.queue) }

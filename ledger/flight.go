@@ -19,16 +19,16 @@ import (
 // meanwhile stands on the head that it leaves behind; where it fails, all of that
 // is forgotten and judged again.
 type flight struct {
-	batch   []*request
-	after   head
-	writer  *writer       // nil where there is nothing to write
-	written chan struct{} // closed once the server has the rows: the totals follow
-	result  chan error    // gets one value
-	clear   chan bool     // of a batch that boarded; see board
+	batch  []*request
+	round  int64 // of the book that judged it
+	after  head
+	writer *writer    // nil where there is nothing to write
+	result chan error // gets one value
+	clear  chan bool  // of a batch that boarded; see board
 }
 
-func newFlight(batch []*request, after head) *flight {
-	return &flight{batch: batch, after: after, written: make(chan struct{}), result: make(chan error, 1), clear: make(chan bool, 1)}
+func newFlight(batch []*request, round int64, after head) *flight {
+	return &flight{batch: batch, round: round, after: after, result: make(chan error, 1), clear: make(chan bool, 1)}
 }
 
 // prepared is a batch judged on top of a flight.
@@ -93,7 +93,7 @@ func (c *committer) launch(batch []*request, mode int, ready *prepared) (err err
 func (f *flight) fly(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	defer conn.Release()
 	defer func() { _ = tx.Rollback(ctx) }() // after a commit this does nothing
-	if err := f.write(ctx, tx); err != nil {
+	if err := f.writer.sendRows(ctx, conn.Conn().PgConn()); err != nil {
 		return err
 	}
 	totals, err := f.writer.script(ctx, conn.Conn(), nil)
@@ -104,11 +104,6 @@ func (f *flight) fly(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 		return err
 	}
 	return f.commit(ctx, tx)
-}
-
-func (f *flight) write(ctx context.Context, tx pgx.Tx) error {
-	defer close(f.written)
-	return f.writer.sendRows(ctx, tx.Conn().PgConn())
 }
 
 func (f *flight) commit(ctx context.Context, tx pgx.Tx) error {
@@ -148,10 +143,10 @@ func (c *committer) judge(ctx context.Context, tx pgx.Tx, batch []*request, mode
 	if err != nil {
 		return nil, err
 	}
-	f := newFlight(batch, before)
+	f := newFlight(batch, b.round, before)
 	if len(b.heads) > 0 || len(b.attestations) > 0 {
 		f.writer = c.takeWriter()
-		f.after = f.writer.encode(b, before, s.now)
+		f.after = f.writer.encode(b, before, s.now, allLate)
 	}
 	b.confirm(f.after)
 	return f, nil
@@ -166,6 +161,7 @@ func (c *committer) land(err error) error {
 		c.book.forget()
 		return err
 	}
+	c.landed = f.round
 	if f.writer != nil {
 		c.spare = append(c.spare, f.writer)
 	}
@@ -180,7 +176,7 @@ func (c *committer) follow(queue <-chan *request) {
 	switch err := c.land(ended); {
 	case err != nil:
 		c.startOver(f, err)
-	case c.boarding != nil:
+	case len(c.boarding) > 0:
 		c.depart()
 		c.answer(f.batch, nil)
 	default:
@@ -247,12 +243,12 @@ func (c *committer) answerSoon(batch []*request) (now func()) {
 // request that needs the database before it can be judged is held, and nobody
 // overtakes it.
 func (c *committer) gather(queue <-chan *request) error {
-	f, written := c.flying, c.flying.written
+	f := c.flying
 	if c.next == nil {
 		c.prepare(f.after)
 	}
 	for {
-		if written == nil && c.worthBoarding() {
+		if c.worthBoarding() {
 			c.board()
 		}
 		from := queue
@@ -262,8 +258,6 @@ func (c *committer) gather(queue <-chan *request) error {
 		select {
 		case err := <-f.result:
 			return err
-		case <-written:
-			written = nil
 		case r, open := <-from:
 			if !open {
 				queue = nil

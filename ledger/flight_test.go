@@ -238,16 +238,16 @@ func TestCloseDrainsPrepared(t *testing.T) {
 	})
 }
 
-// TestBoarding follows a batch onto its second connection: its rows are with the
-// server while the one below still commits, it holds no lock that others wait
-// for, and it lands after the one below, or not at all.
+// TestBoarding follows two batches onto connections of their own: their rows are
+// with the server while the one below still commits, they hold no lock that others
+// wait for, and each lands after the one below, or not at all.
 func TestBoarding(t *testing.T) {
 	inEachWay(t, map[string]bool{"good": true, "dies": false}, func(t *testing.T, f *flying, lands bool) {
 		t.Helper()
 		boards := strings.HasSuffix(t.Name(), "boarding")
 		f.prepare(onTop()...)
 		if boards {
-			waitFor(t, func() bool { return inTransaction(t, f.pool) == 1 })
+			waitFor(t, func() bool { return inTransaction(t, f.pool) == 2 })
 		}
 		f.post(f.ledger, single("last", ann, bob, 1)) // on top of both
 		f.taken(0)

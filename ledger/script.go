@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// script is what a batch does under the lock of the head, sent in one round
-// trip: while it runs, nobody else can book.
+// script is statements that are sent in one round trip. What a batch does under
+// the lock of the head is one script: while it runs, nobody else can book.
 type script []step
 
 type step struct {
@@ -36,42 +36,67 @@ const (
 	divisionByZero   = "22012"
 )
 
-// script prepares what is to be done with the encoded batch on this connection.
-// Where on is given, it begins by taking the head there.
-func (w *writer) script(ctx context.Context, conn *pgx.Conn, on *head) (script, error) {
-	var s script
-	add := func(what, sql string, rows int64, values [][]byte) error {
-		statement, err := conn.Prepare(ctx, sql, sql)
-		if err != nil {
-			return fmt.Errorf("prepare to %s: %w", what, err)
-		}
-		s = append(s, step{what: what, statement: statement, values: values, formats: []int16{pgtype.BinaryFormatCode}, rows: rows})
+// add appends a statement, prepared on this connection.
+func (s *script) add(ctx context.Context, conn *pgx.Conn, next step, sql string) error {
+	statement, err := conn.Prepare(ctx, sql, sql)
+	if err != nil {
+		return fmt.Errorf("prepare to %s: %w", next.what, err)
+	}
+	next.statement = statement
+	*s = append(*s, next)
+	return nil
+}
+
+// balances appends what changes them, where anything does.
+func (s *script) balances(ctx context.Context, conn *pgx.Conn, b *balances) error {
+	if b.count == 0 {
 		return nil
 	}
+	return s.add(ctx, conn, step{what: updateTheBalances, values: b.parameters(), formats: allBinary(), rows: b.count}, updateBalances)
+}
+
+// ahead prepares what needs no lock of the head: nobody else changes these rows
+// before the batch below has landed.
+func (w *writer) ahead(ctx context.Context, conn *pgx.Conn) (s script, err error) {
+	return s, s.balances(ctx, conn, &w.early)
+}
+
+// script prepares the rest of what is to be done with the encoded batch on this
+// connection. Where on is given, it begins by taking the head there.
+func (w *writer) script(ctx context.Context, conn *pgx.Conn, on *head) (script, error) {
+	var s script
 	if on != nil {
-		if err := add(takeTheHead, takeHead, 1, [][]byte{rawInt64(on.batch), rawInt64(on.seq), on.hash[:]}); err != nil {
+		take := step{what: takeTheHead, values: [][]byte{rawInt64(on.batch), rawInt64(on.seq), on.hash[:]}, formats: allBinary(), rows: 1}
+		if err := s.add(ctx, conn, take, takeHead); err != nil {
 			return nil, err
 		}
 	}
-	if w.rows > 0 {
-		values := [][]byte{w.accounts, w.starts, w.ends, w.latest, w.debits, w.credits, w.holds, w.announced}
-		if err := add(updateTheBalances, updateBalances, w.changed, values); err != nil {
-			return nil, err
-		}
+	if err := s.balances(ctx, conn, &w.late); err != nil {
+		return nil, err
 	}
 	for _, q := range w.totals.QueuedQueries {
-		if err := add("write totals", q.SQL, anyRows, nil); err != nil {
+		if err := s.query(ctx, conn, q); err != nil {
 			return nil, err
 		}
-		last := &s[len(s)-1]
-		var builder pgx.ExtendedQueryBuilder
-		if err := builder.Build(conn.TypeMap(), last.statement, q.Arguments); err != nil {
-			return nil, fmt.Errorf("encode totals: %w", err)
-		}
-		last.values, last.formats = builder.ParamValues, builder.ParamFormats
 	}
 	return s, nil
 }
+
+func (s *script) query(ctx context.Context, conn *pgx.Conn, q *pgx.QueuedQuery) error {
+	if err := s.add(ctx, conn, step{what: "write totals", rows: anyRows}, q.SQL); err != nil {
+		return err
+	}
+	last := &(*s)[len(*s)-1]
+	var builder pgx.ExtendedQueryBuilder
+	if err := builder.Build(conn.TypeMap(), last.statement, q.Arguments); err != nil {
+		return fmt.Errorf("encode totals: %w", err)
+	}
+	last.values, last.formats = builder.ParamValues, builder.ParamFormats
+	return nil
+}
+
+// allBinary is the format of parameters that are encoded here.
+func allBinary() []int16 { return []int16{pgtype.BinaryFormatCode} }
 
 const (
 	takeTheHead       = "take the head"
@@ -81,14 +106,17 @@ const (
 func rawInt64(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) } //nolint:gosec // same bits
 
 // run sends the script and returns its first error.
-func (s script) run(ctx context.Context, conn *pgconn.PgConn) error {
+func (s *script) run(ctx context.Context, conn *pgconn.PgConn) error {
+	if len(*s) == 0 {
+		return nil
+	}
 	p := conn.StartPipeline(ctx)
-	for i := range s {
-		p.SendQueryStatement(s[i].statement, s[i].values, s[i].formats, nil)
+	for _, next := range *s {
+		p.SendQueryStatement(next.statement, next.values, next.formats, nil)
 	}
 	err := p.Sync()
-	for i := 0; i < len(s) && err == nil; i++ {
-		err = s[i].outcome(p)
+	for i := 0; i < len(*s) && err == nil; i++ {
+		err = (*s)[i].outcome(p)
 	}
 	if closed := p.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("end script: %w", closed)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // errLostUpdate reports that a row had another version than the book thought:
@@ -18,14 +17,11 @@ var errLostUpdate = errors.New("account changed behind the ledger")
 
 // writer encodes a batch and sends it. Its buffers are reused.
 type writer struct {
-	rows                     int
-	changed                  int64 // accounts
-	totals                   *pgx.Batch
-	link                     *link
-	transfers, transactions  []byte
-	accounts, starts, ends   []byte
-	debits, credits          []byte
-	holds, announced, latest []byte
+	rows                    int
+	early, late             balances
+	totals                  *pgx.Batch
+	link                    *link
+	transfers, transactions []byte
 }
 
 func newWriter() *writer { return &writer{link: newLink()} }
@@ -34,16 +30,7 @@ const (
 	copyTransfers    = "COPY ledger.transfer (" + transferColumns + ") FROM STDIN (FORMAT binary)"
 	copyTransactions = "COPY ledger.transaction (" + transactionColumns + ") FROM STDIN (FORMAT binary)"
 	copyTrailer      = "\xff\xff"
-	// An account at any other version than the book knew is left alone, which
-	// fails the batch.
-	updateBalances = `
-UPDATE ledger.balance b
-   SET debits_posted = u.debits, credits_posted = u.credits, debits_pending = u.holds, credits_pending = u.announced,
-       version = u.version, last_seq = u.seq
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[])
-       AS u (account, start, version, seq, debits, credits, holds, announced)
- WHERE b.account = u.account AND b.version = u.start`
-	moveHead = `
+	moveHead         = `
 WITH done AS (
   INSERT INTO ledger.batch (no, booked, first_seq, transfers, transactions, attestations, hash)
   VALUES ($1, $2, $3, $4, $5, $6, $7))
@@ -65,7 +52,7 @@ DELETE FROM ledger.expiry e USING unnest($1::timestamptz[], $2::bigint[]) AS u (
  WHERE e.expires = u.expires AND e.pending = u.pending`
 )
 
-// sendRows writes what is only ever added. It reads nothing but what encode made.
+// sendRows writes what is only ever added.
 func (w *writer) sendRows(ctx context.Context, conn *pgconn.PgConn) error {
 	if w.rows == 0 {
 		return nil
@@ -80,10 +67,11 @@ func (w *writer) sendRows(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // encode builds everything that is to be sent, so that the book can go on with
-// the next batch, and returns the new head.
-func (w *writer) encode(b *book, before head, booked time.Time) head {
+// the next batch, and returns the new head. Early are the balances of accounts
+// that no round after landed has touched before this one.
+func (w *writer) encode(b *book, before head, booked time.Time, landed int64) head {
 	w.encodeRows(b, before, booked)
-	w.encodeBalances(b)
+	w.encodeBalances(b, landed)
 	after := head{batch: b.batch, seq: b.seq, booked: booked, hash: w.link.sum()}
 	w.totals = totalsOf(b, before, after)
 	return after
@@ -113,30 +101,20 @@ func (w *writer) encodeRows(b *book, before head, booked time.Time) {
 	}
 }
 
-func (w *writer) encodeBalances(b *book) {
-	account, start := newArray(w.accounts, pgtype.Int8OID), newArray(w.starts, pgtype.Int8OID)
-	end, latest := newArray(w.ends, pgtype.Int8OID), newArray(w.latest, pgtype.Int8OID)
-	debits, credits := newArray(w.debits, pgtype.NumericOID), newArray(w.credits, pgtype.NumericOID)
-	holds, announced := newArray(w.holds, pgtype.NumericOID), newArray(w.announced, pgtype.NumericOID)
-	w.changed = 0
+func (w *writer) encodeBalances(b *book, landed int64) {
+	w.early.begin()
+	w.late.begin()
 	// In the order of their keys, the server finds them in half the time.
 	b.sortTouched()
 	for _, a := range b.touched {
-		if a.state.version == a.roundStart {
-			continue
+		switch {
+		case a.state.version == a.roundStart:
+		case a.before <= landed:
+			w.early.add(a)
+		default:
+			w.late.add(a)
 		}
-		w.changed++
-		account.int64(a.no)
-		start.int64(a.roundStart)
-		end.int64(a.state.version)
-		latest.int64(a.state.last)
-		debits.units(a.state.debits)
-		credits.units(a.state.credits)
-		holds.units(a.state.debitsHeld)
-		announced.units(a.state.creditsAhead)
 	}
-	w.accounts, w.starts, w.ends, w.latest = account.done(), start.done(), end.done(), latest.done()
-	w.debits, w.credits, w.holds, w.announced = debits.done(), credits.done(), holds.done(), announced.done()
 }
 
 // totalsOf queues everything but the transfers, for one round trip.
