@@ -83,3 +83,32 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// TestFrozenStaysAsItWas goes on after a copy: the copy writes what the shard would
+// have written then, and its memory serves for the next one.
+func TestFrozenStaysAsItWas(t *testing.T) {
+	for seed := range uint64(20) {
+		var f *engine.Frozen
+		e, stream, image := snapshot(t, seed, 2000)
+		for round := range 3 {
+			f = e.Freeze(f)
+			digest, seq := e.Digest(), f.Seq()
+			flow.Record(stream, e, 500)
+			var b bytes.Buffer
+			if err := f.Snapshot(&b); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Bytes(), image) {
+				t.Fatalf("seed %d, round %d: the copy of event %d has changed", seed, round, seq)
+			}
+			if f.Digest() != digest {
+				t.Fatalf("seed %d, round %d: the copy has another digest", seed, round)
+			}
+			b.Reset()
+			if err := e.Snapshot(&b); err != nil {
+				t.Fatal(err)
+			}
+			image = b.Bytes()
+		}
+	}
+}
