@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -61,6 +62,9 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
+	if !cfg.Journal.Create && !Exists(cfg.Dir) {
+		return nil, fmt.Errorf("open journal: no node in %s: %w", cfg.Dir, os.ErrNotExist)
+	}
 	events, err := history.Open(history.Config{Dir: filepath.Join(cfg.Dir, historyFolder), MaxBytes: cfg.HistoryBytes, Log: cfg.Log})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it is
@@ -92,6 +96,12 @@ func open(cfg Config, metrics *server.Metrics, events *history.Store) (*Node, er
 		return nil, errors.Join(err, log.Close())
 	}
 	return &Node{machine: m, journal: log, events: events, server: srv}, nil
+}
+
+// Exists reports whether a node was created in a folder, whatever became of it.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, journalFolder))
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // entries gives the server the journal as its log.
