@@ -13,6 +13,9 @@ import (
 // fresh shards.
 const benchSteps = 200_000
 
+// benchBlock is how many commands come together, as in a message of the server's bench.
+const benchBlock = 16
+
 func BenchmarkMixed(b *testing.B) { bench(b, flow.MixConfig{Seed: 1, Markets: 1, Accounts: 64}) }
 
 func BenchmarkDeep(b *testing.B) {
@@ -56,7 +59,7 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 	setup := mix.Setup()
 	steps := flow.Record(mix, filledShard(b, mix, setup), benchSteps)
 	e := filledShard(b, flow.NewMix(cfg), setup)
-	out := make([]engine.Event, 0, 4096)
+	out, block := make([]engine.Event, 0, 4096), make([]engine.Command, benchBlock)
 	runtime.GC()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -73,7 +76,14 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 			start += threadTime(b) - pause
 			b.StartTimer()
 		}
-		out = e.Apply(&steps[at].Command, out[:0])
+		if at%benchBlock == 0 {
+			commands := block[:0]
+			for _, step := range steps[at:min(at+benchBlock, benchSteps)] {
+				commands = append(commands, step.Command)
+			}
+			e.Warm(commands)
+		}
+		out = e.Apply(&block[at%benchBlock], out[:0])
 	}
 	b.ReportMetric(float64(threadTime(b)-start)/float64(b.N), "cpu-ns/op")
 }

@@ -49,6 +49,8 @@ type Engine struct {
 	dirty    []uint16    // markets by id
 	tripped  []guardID   // in order
 	finished []takeAfter // ended brackets, in order
+
+	warmed uint64 // keeps the compiler from leaving out what Warm reads
 }
 
 type account struct {

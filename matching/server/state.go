@@ -248,4 +248,3 @@ func (d *stateReader) session() (engine.SessionID, *session) {
 	}
 	return id, s
 }
-
