@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"strongroom/internal/hugepage"
 	"strongroom/matching/engine"
 	"strongroom/matching/engine/flow"
 )
@@ -12,9 +13,6 @@ import (
 // benchSteps is how many commands are recorded; the bench plays them again and again on
 // fresh shards.
 const benchSteps = 200_000
-
-// benchBlock is how many commands come together, as in a message of the server's bench.
-const benchBlock = 16
 
 func BenchmarkMixed(b *testing.B) { bench(b, flow.MixConfig{Seed: 1, Markets: 1, Accounts: 64}) }
 
@@ -59,7 +57,10 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 	setup := mix.Setup()
 	steps := flow.Record(mix, filledShard(b, mix, setup), benchSteps)
 	e := filledShard(b, flow.NewMix(cfg), setup)
-	out, block := make([]engine.Event, 0, 4096), make([]engine.Command, benchBlock)
+	out, commands := make([]engine.Event, 0, 4096), hugepage.Make[engine.Command](benchSteps)
+	for i := range steps {
+		commands[i] = steps[i].Command
+	}
 	runtime.GC()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -76,14 +77,7 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 			start += threadTime(b) - pause
 			b.StartTimer()
 		}
-		if at%benchBlock == 0 {
-			commands := block[:0]
-			for _, step := range steps[at:min(at+benchBlock, benchSteps)] {
-				commands = append(commands, step.Command)
-			}
-			e.Warm(commands)
-		}
-		out = e.Apply(&block[at%benchBlock], out[:0])
+		out = e.Apply(&commands[at], out[:0])
 	}
 	b.ReportMetric(float64(threadTime(b)-start)/float64(b.N), "cpu-ns/op")
 }

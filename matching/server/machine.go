@@ -35,7 +35,6 @@ type Machine struct {
 	accounts map[engine.AccountID][]*link
 	waiting  map[uint64]chan answer
 	spare    *engine.Frozen // memory for the next copy
-	block    [engine.WarmBlock]engine.Command
 }
 
 // session is what the log says of a session.
@@ -139,38 +138,28 @@ func (m *Machine) record(r *wire.Record) error {
 func (m *Machine) run(r *wire.Record) error {
 	s := m.sessions[r.Session]
 	rest := r.Body
+	var c engine.Command
 	var err error
-	for done := 0; done < r.Count; {
-		block := m.block[:min(len(m.block), r.Count-done)]
-		for i := range block {
-			if rest, err = wire.ReadCommand(rest, &block[i]); err != nil {
-				return fmt.Errorf("run of session %d: %w", r.Session, err)
-			}
+	for i := range r.Count {
+		if rest, err = wire.ReadCommand(rest, &c); err != nil {
+			return fmt.Errorf("run of session %d: %w", r.Session, err)
 		}
-		m.warm(block)
-		for i := range block {
-			m.step(s, r.First+uint64(done+i), &block[i]) //nolint:gosec // counts
+		seq := r.First + uint64(i)
+		switch {
+		case s == nil || seq > s.last+1: // ended, or an entry before was lost: its stream has been closed
+			continue
+		case seq <= s.last:
+			m.repeat(s, seq)
+			continue
 		}
-		done += len(block)
+		c.Time = m.now
+		v := answerTo(&c, m.took(m.engine.Apply(&c, m.events[:0])))
+		result := wire.Result{Seq: seq, Event: v.Seq, Order: v.Order, Kind: v.Kind, Code: v.Code}
+		s.last = seq
+		s.keep(&result)
+		m.send(s, &result)
 	}
 	return nil
-}
-
-// step applies the command with number seq of a session, or repeats its result.
-func (m *Machine) step(s *session, seq uint64, c *engine.Command) {
-	switch {
-	case s == nil || seq > s.last+1: // ended, or an entry before was lost: its stream has been closed
-		return
-	case seq <= s.last:
-		m.repeat(s, seq)
-		return
-	}
-	c.Time = m.now
-	v := answerTo(c, m.took(m.engine.Apply(c, m.events[:0])))
-	result := wire.Result{Seq: seq, Event: v.Seq, Order: v.Order, Kind: v.Kind, Code: v.Code}
-	s.last = seq
-	s.keep(&result)
-	m.send(s, &result)
 }
 
 func (s *session) keep(r *wire.Result) {
@@ -244,15 +233,6 @@ func (m *Machine) answer(token uint64, a answer) {
 	if to, ok := m.waiting[token]; ok {
 		delete(m.waiting, token)
 		to <- a // has room for the one answer
-	}
-}
-
-// warm has the engine look ahead where it can.
-func (m *Machine) warm(commands []engine.Command) {
-	if e, ok := m.engine.(interface {
-		Warm(commands []engine.Command)
-	}); ok && len(commands) > 1 {
-		e.Warm(commands)
 	}
 }
 
