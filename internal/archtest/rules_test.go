@@ -26,7 +26,7 @@ func layout() []rule {
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
 		{"internal/bench/...", "*"},
-		{"internal/chaos", "*"},
+		{"internal/chaos/...", "*"},
 		{"contracts/...", ""},
 		{"deploy/...", ""},
 
