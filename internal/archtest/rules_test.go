@@ -56,6 +56,7 @@ func layout() []rule {
 		// Settlement alone knows the book: it carries fills into it.
 		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
 		{"matching/settle/...", "internal/gen/... money ledger/... internal/pg internal/crash internal/planted matching/..."},
+		{"trading/...", "money matching/... trading/..."},
 		{"feed/...", "matching/engine matching/client feed/..."},
 		{"internal/hugepage", ""},
 		{"matching/...", "internal/mtls internal/hugepage internal/gen/... matching/..."},
