@@ -148,4 +148,3 @@ func (m *Market) QuoteAmount(text string) (engine.Amount, error) {
 	}
 	return amount, nil
 }
-

@@ -19,9 +19,9 @@ func advise[T any](s []T) {
 	if size < 2*hugeBytes {
 		return
 	}
-	begin := uintptr(unsafe.Pointer(unsafe.SliceData(s)))
+	begin := uintptr(unsafe.Pointer(unsafe.SliceData(s))) //nolint:gosec // an address, to be rounded
 	skip := (hugeBytes - begin%hugeBytes) % hugeBytes
 	whole := (size - skip) / hugeBytes * hugeBytes
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), size)
-	_ = syscall.Madvise(bytes[skip:skip+whole], adviceHuge) // a wish
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), size) //nolint:gosec // the bytes of s and no more
+	_ = syscall.Madvise(bytes[skip:skip+whole], adviceHuge)                   // a wish
 }

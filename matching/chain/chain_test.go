@@ -113,4 +113,3 @@ func TestFixedHash(t *testing.T) {
 		t.Errorf("the chain of one event is %s", got)
 	}
 }
-

@@ -238,7 +238,7 @@ func (s *Session) stream(ctx context.Context, opened chan<- error) (welcomed boo
 	defer cancel()
 	stream, err := node.Trade(ctx)
 	if err != nil {
-		return false, err //nolint:wrapcheck // its reason is looked at
+		return false, err
 	}
 	if err := s.greet(stream); err != nil {
 		return false, err
@@ -360,7 +360,7 @@ func (s *Session) answer(frame uint64, results []wire.Result) {
 		return
 	}
 	clear(s.unanswered[:n])
-	s.unanswered, s.first, s.sent = s.unanswered[n:], s.first+uint64(n), max(0, s.sent-n) //nolint:gosec // a count
+	s.unanswered, s.first, s.sent = s.unanswered[n:], s.first+uint64(n), max(0, s.sent-n)
 	close(s.room)
 	s.room = make(chan struct{})
 }

@@ -18,9 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(tb testing.TB, dir string, max int64) *history.Store {
+func open(tb testing.TB, dir string, most int64) *history.Store {
 	tb.Helper()
-	s, err := history.Open(history.Config{Dir: dir, SegmentBytes: 4096, MaxBytes: max, Log: slog.New(slog.DiscardHandler)})
+	s, err := history.Open(history.Config{Dir: dir, SegmentBytes: 4096, MaxBytes: most, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -82,15 +82,8 @@ func (s *Store) keep(b *matchingv1.EventBatch) error {
 	if s.next == 0 {
 		s.next = b.GetFirst()
 	}
-	switch end := after(b); {
-	case end == s.next && s.hash != nil && !bytes.Equal(b.GetHash(), s.hash):
-		return fmt.Errorf("%w: events %d to %d", ErrDiverged, b.GetFirst(), end-1)
-	case end <= s.next:
-		return nil
-	case b.GetFirst() > s.next:
-		return fmt.Errorf("%w: events %d to %d are missing", ErrDamaged, s.next, b.GetFirst()-1)
-	case b.GetFirst() < s.next:
-		return fmt.Errorf("%w: a batch from %d on where %d is next", ErrDiverged, b.GetFirst(), s.next)
+	if known, err := s.known(b); known || err != nil {
+		return err
 	}
 	if s.file == nil || s.last().bytes >= s.cfg.SegmentBytes {
 		if err := s.begin(); err != nil {
@@ -109,6 +102,22 @@ func (s *Store) keep(b *matchingv1.EventBatch) error {
 	s.mu.Unlock()
 	s.next, s.hash = after(b), b.GetHash()
 	return nil
+}
+
+// known reports a batch that is kept already, and refuses one that does not continue
+// what is.
+func (s *Store) known(b *matchingv1.EventBatch) (bool, error) {
+	switch end := after(b); {
+	case end == s.next && s.hash != nil && !bytes.Equal(b.GetHash(), s.hash):
+		return true, fmt.Errorf("%w: events %d to %d", ErrDiverged, b.GetFirst(), end-1)
+	case end <= s.next:
+		return true, nil
+	case b.GetFirst() > s.next:
+		return false, fmt.Errorf("%w: events %d to %d are missing", ErrDamaged, s.next, b.GetFirst()-1)
+	case b.GetFirst() < s.next:
+		return false, fmt.Errorf("%w: a batch from %d on where %d is next", ErrDiverged, b.GetFirst(), s.next)
+	}
+	return false, nil
 }
 
 // last is the file that is written to. Only the writer changes it.

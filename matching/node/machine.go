@@ -47,7 +47,7 @@ func (m *machine) keep(b *matchingv1.EventBatch) {
 // Apply implements journal.Machine.
 func (m *machine) Apply(e journal.Entry) error {
 	if err := m.state.Apply(e.Epoch, e.Leading, e.Data); err != nil {
-		return err //nolint:wrapcheck // the journal names the entry
+		return err
 	}
 	return m.fault
 }
@@ -60,7 +60,7 @@ func (m *machine) Digest() uint64 { return m.state.Digest() }
 func (m *machine) Snapshot() (io.WriterTo, error) {
 	body, err := m.state.Snapshot(func(uint64) error { return m.events.Sync(context.Background()) })
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the journal says what it was doing
+		return nil, err
 	}
 	return &signed{node: m.node, body: body}, nil
 }
@@ -93,7 +93,7 @@ func (m *machine) Restore(r io.Reader) error {
 	}
 	seq, err := m.state.Restore(in, func(r io.Reader) (server.Engine, error) { return engine.Restore(r, m.engine) })
 	if err != nil {
-		return err //nolint:wrapcheck // it says what it is
+		return err
 	}
 	foreign := binary.LittleEndian.Uint64(signature[:]) != m.node
 	if !foreign && !m.running.Load() {

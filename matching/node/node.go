@@ -67,7 +67,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	events, err := history.Open(history.Config{Dir: filepath.Join(cfg.Dir, historyFolder), MaxBytes: cfg.HistoryBytes, Log: cfg.Log})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what it is
+		return nil, err
 	}
 	n, err := open(cfg, metrics, events)
 	if err != nil {
@@ -110,7 +110,7 @@ type entries struct{ log *journal.Log }
 func (e entries) Begin(ctx context.Context, entry []byte) (server.Ticket, error) {
 	t, err := e.log.Begin(ctx, entry)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what it is
+		return nil, err
 	}
 	return t, nil
 }

@@ -35,7 +35,6 @@ type shard struct {
 	dir       string
 	serving   []string
 	peers     []journal.Peer
-	listeners []net.Listener
 	snapshots uint64
 	nodes     []*running
 }
@@ -189,7 +188,7 @@ func (s *shard) prepare(c *client.Client, session *client.Session) {
 	s.do(session, commands...)
 }
 
-func (s *shard) do(session *client.Session, commands ...engine.Command) []wire.Result {
+func (s *shard) do(session *client.Session, commands ...engine.Command) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
@@ -202,7 +201,6 @@ func (s *shard) do(session *client.Session, commands ...engine.Command) []wire.R
 			s.t.Fatalf("refused: %+v", r)
 		}
 	}
-	return results
 }
 
 // pair is a sale and the purchase that takes half of it.

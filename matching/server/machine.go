@@ -67,8 +67,8 @@ func NewMachine(e Engine, metrics *Metrics, clock func() time.Time) *Machine {
 	return m
 }
 
-// Record has each batch given to to as well, in order, by whoever applies. Call it
-// before the first entry.
+// Record has each batch given to another taker as well, in order, by whoever applies.
+// Call it before the first entry.
 func (m *Machine) Record(to func(*matchingv1.EventBatch)) {
 	push := m.emit
 	m.emit = func(b *matchingv1.EventBatch) {

@@ -230,7 +230,7 @@ func (d *stateReader) session() (engine.SessionID, *session) {
 	id := engine.SessionID(d.u32())
 	s := &session{owner: string(d.take(int(d.take(1)[0]))), last: d.u64()}
 	kept := d.upTo(Window, "results")
-	if uint64(kept) != min(s.last, Window) {
+	if uint64(kept) != min(s.last, Window) { //nolint:gosec // at most Window
 		d.fail("%d results of %d commands", kept, s.last)
 		return id, s
 	}
@@ -240,7 +240,7 @@ func (d *stateReader) session() (engine.SessionID, *session) {
 	}
 	s.results = make([]wire.Result, kept)
 	for i := range results {
-		at := s.last + 1 - uint64(kept) + uint64(i)
+		at := s.last + 1 - uint64(kept) + uint64(i) //nolint:gosec // at most Window
 		if d.err == nil && results[i].Seq != at {
 			d.fail("result %d at the place of %d", results[i].Seq, at)
 		}

@@ -89,15 +89,10 @@ func fill(m flow.Machine, setup []flow.Step, saw func([]engine.Event)) {
 }
 
 func once(l Load) (ns, allocs, perOrder float64, err error) {
-	setup, steps, shard, err := recorded(l, engineSteps)
+	setup, commands, shard, err := recordedCommands(l)
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	commands := hugepage.Make[engine.Command](len(steps))
-	for i := range steps {
-		commands[i] = steps[i].Command
-	}
-	steps = nil
 	before := heap()
 	e, err := engine.New(shard)
 	if err != nil {
@@ -120,6 +115,16 @@ func once(l Load) (ns, allocs, perOrder float64, err error) {
 	ended, err2 := threadTime()
 	n := float64(len(commands))
 	return float64(ended-begun) / n, float64(mallocsNow()-mallocs) / n, perOrder, errors.Join(err, err2)
+}
+
+// recordedCommands is recorded, with the commands side by side.
+func recordedCommands(l Load) ([]flow.Step, []engine.Command, engine.Config, error) {
+	setup, steps, shard, err := recorded(l, engineSteps)
+	commands := hugepage.Make[engine.Command](len(steps))
+	for i := range steps {
+		commands[i] = steps[i].Command
+	}
+	return setup, commands, shard, err
 }
 
 // rowBytes is the size of an order's row, which is there before the order.

@@ -118,7 +118,7 @@ func (l *line) read(seen func(first uint64, n int)) {
 		}
 		if n := len(f.GetResults()) / wire.ResultBytes; n > 0 {
 			seen(next, n)
-			next += uint64(n) //nolint:gosec // a count
+			next += uint64(n)
 			l.results.Add(uint64(n))
 		}
 	}

@@ -105,7 +105,7 @@ func (r *run) all(ctx context.Context) (Report, error) {
 	defer stopTrading()
 	var all sync.WaitGroup
 	for i := range traders {
-		t := newTrader(engine.AccountID(i+1), r.cfg.Seed, r.cfg.Clock, r.served) //nolint:gosec // few
+		t := newTrader(engine.AccountID(i+1), r.cfg.Seed, r.cfg.Clock, r.served)
 		r.traders = append(r.traders, t)
 		all.Go(func() { t.trade(trading, ctx, r.client) })
 	}
@@ -126,7 +126,7 @@ func (r *run) all(ctx context.Context) (Report, error) {
 
 // kill kills and starts again, and returns how long nobody was served each time.
 func (r *run) kill(ctx context.Context) ([]time.Duration, error) {
-	dice := rand.New(rand.NewPCG(r.cfg.Seed, 1)) //nolint:gosec // a seeded plan
+	dice := rand.New(rand.NewPCG(r.cfg.Seed, 1))
 	var waits []time.Duration
 	for n := range r.cfg.Kills {
 		if !pause(ctx, leastPause+time.Duration(dice.Int64N(int64(mostPause-leastPause)))) {

@@ -40,14 +40,14 @@ type told struct {
 
 func newTrader(account engine.AccountID, seed uint64, clock func() time.Time, served chan<- time.Time) *trader {
 	return &trader{
-		account: account, dice: rand.New(rand.NewPCG(seed, 100+uint64(account))), //nolint:gosec // a seeded load
+		account: account, dice: rand.New(rand.NewPCG(seed, 100+uint64(account))),
 		clock: clock, served: served,
 	}
 }
 
 // trade gives orders until trading ends; what is under way then is waited for until
 // ctx ends.
-func (t *trader) trade(trading, ctx context.Context, c *client.Client) { //nolint:revive // the shorter life comes first
+func (t *trader) trade(trading, ctx context.Context, c *client.Client) {
 	session, err := c.Open(ctx, client.Options{Accounts: []engine.AccountID{t.account}, Events: t.heard, Missed: func(uint64) { t.gaps++ }})
 	if err != nil {
 		t.err = err
@@ -89,7 +89,7 @@ func (t *trader) next() engine.Command {
 	}
 	t.placed++
 	return engine.Command{
-		Op: engine.OpNew, Account: t.account, Side: engine.Side(t.dice.IntN(2)), //nolint:gosec // 0 or 1
+		Op: engine.OpNew, Account: t.account, Side: engine.Side(t.dice.IntN(2)),
 		Price: mid - spread + t.dice.Int64N(2*spread), Qty: 1 + t.dice.Int64N(50), Key: engine.Key{Lo: t.placed},
 	}
 }

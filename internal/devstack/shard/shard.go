@@ -3,7 +3,6 @@
 package shard
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -171,10 +170,8 @@ func (s *Shard) Stop() error {
 }
 
 func stop(cmd *exec.Cmd) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
-	kill := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
-	defer kill()
+	kill := time.AfterFunc(stopWithin, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop node: %w", err)
 	}
