@@ -56,6 +56,16 @@ lint: checkers
 bench: servers build
 	@exec bin/strongroom bench $(ARGS)
 
+## bench-matching: measure the matching engine, and its service on one node and on three
+.PHONY: bench-matching
+bench-matching: build
+	@exec bin/strongroom bench-matching $(ARGS)
+
+## chaos-matching: kill nodes of a shard of matching under load, 50 times of three and of one
+.PHONY: chaos-matching
+chaos-matching: build
+	@exec bin/strongroom chaos-matching $(ARGS)
+
 ## model: search the withdrawal protocol exhaustively, and for each planted mistake
 .PHONY: model
 model: $(SPIN)

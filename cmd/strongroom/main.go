@@ -37,7 +37,11 @@ type cli struct {
 	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`
 	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`
 
-	Bench     benchCommand     `cmd:"" help:"Measure the ledger, and deposits and withdrawals through the whole platform."`
+	Bench benchCommand `cmd:"" help:"Measure the ledger, and deposits and withdrawals through the whole platform."`
+
+	BenchMatching benchMatchingCommand `cmd:"" help:"Measure the matching engine, and its service on one node and on three."`
+	ChaosMatching chaosMatchingCommand `cmd:"" help:"Kill nodes of a shard of matching under load, then hold what was acknowledged against what the shard says."`
+
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`

@@ -26,7 +26,7 @@ func layout() []rule {
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
 		{"internal/bench/...", "*"},
-		{"internal/chaos", "*"},
+		{"internal/chaos/...", "*"},
 		{"contracts/...", ""},
 		{"deploy/...", ""},
 
@@ -52,11 +52,14 @@ func layout() []rule {
 		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network internal/crash internal/planted signer/..."},
 
 		// Matching knows neither customers nor chains nor SQL; its engine nothing at all.
-		{"matching/engine/...", "matching/engine/..."},
+		{"matching/engine/...", "internal/hugepage matching/engine/..."},
 		// Settlement alone knows the book: it carries fills into it.
 		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
-		{"matching/settle/...", "money ledger/... internal/pg internal/crash internal/planted matching/..."},
-		{"matching/...", "internal/mtls internal/gen/... matching/..."},
+		{"matching/settle/...", "internal/gen/... money ledger/... internal/pg internal/crash internal/planted matching/..."},
+		{"trading/...", "money matching/... trading/..."},
+		{"feed/...", "matching/engine matching/client feed/..."},
+		{"internal/hugepage", ""},
+		{"matching/...", "internal/mtls internal/hugepage internal/gen/... matching/..."},
 
 		// Workflows decide and touch nothing; activities translate.
 		{"workflows/...", "money internal/temporalx custody workflows/..."},

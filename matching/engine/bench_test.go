@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"strongroom/internal/hugepage"
 	"strongroom/matching/engine"
 	"strongroom/matching/engine/flow"
 )
@@ -56,7 +57,10 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 	setup := mix.Setup()
 	steps := flow.Record(mix, filledShard(b, mix, setup), benchSteps)
 	e := filledShard(b, flow.NewMix(cfg), setup)
-	out := make([]engine.Event, 0, 4096)
+	out, commands := make([]engine.Event, 0, 4096), hugepage.Make[engine.Command](benchSteps)
+	for i := range steps {
+		commands[i] = steps[i].Command
+	}
 	runtime.GC()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -73,7 +77,7 @@ func bench(b *testing.B, cfg flow.MixConfig) {
 			start += threadTime(b) - pause
 			b.StartTimer()
 		}
-		out = e.Apply(&steps[at].Command, out[:0])
+		out = e.Apply(&commands[at], out[:0])
 	}
 	b.ReportMetric(float64(threadTime(b)-start)/float64(b.N), "cpu-ns/op")
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"strongroom/internal/hugepage"
 )
 
 // ErrConfig is returned by New for a configuration that no shard can have.
@@ -33,7 +35,8 @@ type Engine struct {
 	extras    []extra
 	extraFree uint32
 	ends      []uint32 // heap of orders with an end
-	pages     []*page
+	pages     []*page  // not in use
+	pagesMade int      // the last time
 	sessions  sessions
 
 	markets   []market
@@ -91,7 +94,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, due: never, timer: never,
-		rows:     make([]order, cfg.Orders+1),
+		rows:     hugepage.Make[order](int(cfg.Orders) + 1),
 		extras:   make([]extra, 1, 64),
 		markets:  make([]market, cfg.Markets),
 		accounts: make([]account, cfg.Accounts),

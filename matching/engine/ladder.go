@@ -3,6 +3,8 @@ package engine
 import (
 	"math/bits"
 	"slices"
+
+	"strongroom/internal/hugepage"
 )
 
 // pageBits is the size of a page of prices.
@@ -10,6 +12,12 @@ const (
 	pageBits  = 7
 	pageTicks = 1 << pageBits
 	pageWords = pageTicks / 64
+)
+
+// Pages are made so many at once, twice as many each time: the largest piece takes 8 MiB.
+const (
+	fewPages  = 8
+	manyPages = 4096
 )
 
 // level is the queue of one price; qty is what it shows.
@@ -172,14 +180,19 @@ func (l *ladder) below(rank int64) (int64, bool) {
 	return l.refs[i-1].highest(), true
 }
 
-// newPage takes a page that was given back, or makes one.
+// newPage takes a page that is not in use, and makes some where there is none.
 func (e *Engine) newPage() *page {
 	if n := len(e.pages); n > 0 {
 		pg := e.pages[n-1]
 		e.pages = e.pages[:n-1]
 		return pg
 	}
-	return new(page)
+	e.pagesMade = min(max(2*e.pagesMade, fewPages), manyPages)
+	made := hugepage.Make[page](e.pagesMade)
+	for i := range made[1:] {
+		e.pages = append(e.pages, &made[len(made)-1-i])
+	}
+	return &made[0]
 }
 
 // over returns the next rank in use over rank in this page.

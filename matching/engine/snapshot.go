@@ -90,7 +90,7 @@ func (e *Engine) saveAccounts(s *encoder) {
 func (e *Engine) saveMarket(s *encoder, m *market) {
 	saveConfig(s, &m.cfg)
 	s.put(word(m.traded), uint64(m.state), uint64(m.next), u(m.until), u(m.last), u(m.ref), u(m.start), u(m.first))
-	for _, l := range [...]*ladder{&m.book[Buy], &m.book[Sell], &m.stops[Buy], &m.stops[Sell]} {
+	for _, l := range m.ladders() {
 		for rank, ok := l.best, l.n != 0; ok; rank, ok = l.below(rank) {
 			for p := l.at(rank).head; p != 0; p = e.rows[p].next {
 				e.saveOrder(s, p)

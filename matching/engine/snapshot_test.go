@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"testing"
 
 	"strongroom/matching/engine"
@@ -82,4 +84,74 @@ func FuzzRestore(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// FuzzRestoreSealed changes numbers of a snapshot and makes its sum right again, so that
+// what is left to refuse it is the look at each number. A state that is taken must be
+// one that can go on: it can be written and read again, and no command breaks it.
+func FuzzRestoreSealed(f *testing.F) {
+	e, stream, image := snapshot(f, 1, 300)
+	numbers := engine.Numbers(image)
+	if !bytes.Equal(engine.Seal(numbers), image) {
+		f.Fatal("numbers are not what a snapshot is written as")
+	}
+	after := flow.Record(stream, e, 300)
+	for at := range numbers {
+		for _, value := range []uint64{0, 1, numbers[at] + 1, numbers[at] - 1, 1 << 62} {
+			f.Add(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint16(nil, uint16(at)), value))
+		}
+	}
+	f.Fuzz(func(t *testing.T, edits []byte) {
+		changed := slices.Clone(numbers)
+		for ; len(edits) >= 10; edits = edits[10:] {
+			changed[int(binary.BigEndian.Uint16(edits))%len(changed)] = binary.BigEndian.Uint64(edits[2:])
+		}
+		sealed := engine.Seal(changed)
+		e, err := engine.Restore(bytes.NewReader(sealed), stream.Shard())
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := e.Snapshot(&b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := engine.Restore(&b, stream.Shard())
+		if err != nil || again.Digest() != e.Digest() {
+			t.Fatalf("a state that was taken is not the same again: %v", err)
+		}
+		var events []engine.Event
+		for i := range after {
+			events = after[i].Do(e, events[:0])
+		}
+		_ = e.Digest()
+	})
+}
+
+// TestFrozenStaysAsItWas goes on after a copy: the copy writes what the shard would
+// have written then, and its memory serves for the next one.
+func TestFrozenStaysAsItWas(t *testing.T) {
+	for seed := range uint64(20) {
+		var f *engine.Frozen
+		e, stream, image := snapshot(t, seed, 2000)
+		for round := range 3 {
+			f = e.Freeze(f)
+			digest, seq := e.Digest(), f.Seq()
+			flow.Record(stream, e, 500)
+			var b bytes.Buffer
+			if err := f.Snapshot(&b); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Bytes(), image) {
+				t.Fatalf("seed %d, round %d: the copy of event %d has changed", seed, round, seq)
+			}
+			if f.Digest() != digest {
+				t.Fatalf("seed %d, round %d: the copy has another digest", seed, round)
+			}
+			b.Reset()
+			if err := e.Snapshot(&b); err != nil {
+				t.Fatal(err)
+			}
+			image = b.Bytes()
+		}
+	}
 }

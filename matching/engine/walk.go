@@ -18,7 +18,7 @@ func (e *Engine) walkMarket(v Visitor, m *market, row *OrderRow) {
 		Kind: RowMarket, Market: m.id, Config: m.cfg, State: m.state, Next: m.next, Time: m.until,
 		Last: m.last, Reference: m.ref, Traded: m.traded, Start: m.start, First: m.first, Waiting: m.waiting,
 	})
-	for _, l := range [...]*ladder{&m.book[Buy], &m.book[Sell], &m.stops[Buy], &m.stops[Sell]} {
+	for _, l := range m.ladders() {
 		for rank, ok := l.best, l.n != 0; ok; rank, ok = l.below(rank) {
 			for p := l.at(rank).head; p != 0; p = e.rows[p].next {
 				e.orderRow(p, row)

@@ -120,10 +120,13 @@ func (a *applier) content(data []byte) error {
 	case data[0] != kindCommand:
 		return fmt.Errorf("%w: entry %d is of kind %d", ErrHalted, a.index, data[0])
 	}
-	l.machine.Apply(Entry{
+	err := l.machine.Apply(Entry{
 		Index: a.index, Epoch: a.epoch, Leading: l.leadTerm.Load() == a.epoch,
 		Data: data[proposalHead:len(data):len(data)],
 	})
+	if err != nil {
+		return fmt.Errorf("%w: machine refuses entry %d: %w", ErrHalted, a.index, err)
+	}
 	if binary.LittleEndian.Uint64(data[1:]) == l.origin {
 		l.pending.applied(binary.LittleEndian.Uint64(data[9:]), a.index)
 	}

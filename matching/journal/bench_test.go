@@ -16,11 +16,12 @@ const (
 // counter is a machine that costs next to nothing.
 type counter struct{ commands, digest uint64 }
 
-func (c *counter) Apply(e Entry) {
+func (c *counter) Apply(e Entry) error {
 	c.commands += uint64(len(e.Data) / commandBytes)
 	for at := 0; at < len(e.Data); at += commandBytes {
 		c.digest = c.digest*31 + uint64(e.Data[at])
 	}
+	return nil
 }
 
 func (c *counter) Snapshot() (io.WriterTo, error) { return nil, io.ErrUnexpectedEOF }

@@ -41,8 +41,9 @@ type Entry struct {
 // Machine is the state that the log drives. All calls come from one goroutine;
 // what a Snapshot returned is written by another.
 type Machine interface {
-	// Apply takes the next entry. It must be a function of the state and of Data.
-	Apply(e Entry)
+	// Apply takes the next entry. It must be a function of the state and of Data. An
+	// error halts the node: the state is not to be used.
+	Apply(e Entry) error
 	// Snapshot returns a writer of a copy of the state: the copy is made before it
 	// returns, so that applying goes on while the copy is written.
 	Snapshot() (io.WriterTo, error)

@@ -291,18 +291,23 @@ func TestReplayThatDiffersHalts(t *testing.T) {
 
 type failing struct{ list }
 
-func (f *failing) Apply(e Entry) {
-	if string(e.Data) == "bad" {
+func (f *failing) Apply(e Entry) error {
+	switch string(e.Data) {
+	case "panics":
 		panic("cannot")
+	case "fails":
+		return errors.New("cannot")
 	}
-	f.list.Apply(e)
+	return f.list.Apply(e)
 }
 
 func TestMachineThatFailsHaltsTheNode(t *testing.T) {
-	l := openNew(t, alone(folder(t)), &failing{})
-	propose(t, l, "good")
-	if _, err := l.Propose(t.Context(), []byte("bad")); !errors.Is(err, ErrUnknown) || !errors.Is(err, ErrHalted) {
-		t.Fatalf("got %v", err)
+	for _, bad := range []string{"panics", "fails"} {
+		l := openNew(t, alone(folder(t)), &failing{})
+		propose(t, l, "good")
+		if _, err := l.Propose(t.Context(), []byte(bad)); !errors.Is(err, ErrUnknown) || !errors.Is(err, ErrHalted) {
+			t.Fatalf("%s: got %v", bad, err)
+		}
 	}
 }
 

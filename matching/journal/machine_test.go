@@ -24,12 +24,13 @@ type list struct {
 	bend    bool // its digest is wrong from now on
 }
 
-func (m *list) Apply(e Entry) {
+func (m *list) Apply(e Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.add(string(e.Data))
 	m.epochs = append(m.epochs, e.Epoch)
 	m.indices = append(m.indices, e.Index)
+	return nil
 }
 
 func (m *list) add(s string) {

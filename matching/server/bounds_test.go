@@ -233,8 +233,8 @@ func (h *house) follower(t *testing.T) {
 	}
 	m := server.NewMachine(e, nil, noClock)
 	err = h.memory.Entries(t.Context(), func(epoch uint64, entry []byte) error { return m.Apply(epoch, false, entry) })
-	if err != nil || m.Digest() != h.machine.Digest() {
-		t.Errorf("a follower has digest %x, the leader %x: %v", m.Digest(), h.machine.Digest(), err)
+	if err != nil || m.Contents() != h.machine.Contents() {
+		t.Errorf("a follower has digest %x, the leader %x: %v", m.Contents(), h.machine.Contents(), err)
 	}
 	if m.Apply(epoch, false, []byte{99}) == nil {
 		t.Error("an entry that nobody wrote is applied")

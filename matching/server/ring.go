@@ -50,11 +50,12 @@ func (c *batcher) close() *matchingv1.EventBatch {
 type ring struct {
 	mu      sync.Mutex
 	batches []*matchingv1.EventBatch
+	first   uint64 // event of the first batch, or of the next one where there is none
 	size    int
 	changed chan struct{}
 }
 
-func newRing() *ring { return &ring{changed: make(chan struct{})} }
+func newRing() *ring { return &ring{first: 1, changed: make(chan struct{})} }
 
 func (r *ring) push(b *matchingv1.EventBatch) {
 	r.mu.Lock()
@@ -65,6 +66,16 @@ func (r *ring) push(b *matchingv1.EventBatch) {
 		r.size -= len(r.batches[0].GetEvents())
 		r.batches[0], r.batches = nil, r.batches[1:]
 	}
+	r.first = r.batches[0].GetFirst()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// clear forgets all batches; the next one begins with event first.
+func (r *ring) clear(first uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.batches, r.size, r.first = nil, 0, first
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -74,8 +85,8 @@ func (r *ring) push(b *matchingv1.EventBatch) {
 func (r *ring) from(seq uint64, n int) (out []*matchingv1.EventBatch, kept bool, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.batches) == 0 || seq < r.batches[0].GetFirst() {
-		return nil, len(r.batches) == 0, r.changed
+	if seq < r.first || len(r.batches) == 0 {
+		return nil, seq >= r.first, r.changed
 	}
 	at := sort.Search(len(r.batches), func(i int) bool { return seq < end(r.batches[i]) })
 	return append(out, r.batches[at:min(at+n, len(r.batches))]...), true, r.changed

@@ -84,7 +84,7 @@ func TestASessionGoesOnWhereItWas(t *testing.T) {
 	first := slices.Clone(a.until(2))
 	seen := a.events
 	a.cancel()
-	before := h.machine.Digest()
+	before := h.machine.Contents()
 
 	// It has seen nothing: all is sent again, and what it repeats has its first results.
 	a = h.trader(t, "alice", &matchingv1.Hello{Session: id, Epoch: epoch})
@@ -101,7 +101,7 @@ func TestASessionGoesOnWhereItWas(t *testing.T) {
 			t.Errorf("repeated command %d: %+v; first %+v", i+1, r, first[i])
 		}
 	}
-	if got := h.machine.Digest(); got != before {
+	if got := h.machine.Contents(); got != before {
 		t.Errorf("repeats changed the state")
 	}
 	a.send(order(alice, engine.Sell, 102, 5, 3))
@@ -170,7 +170,7 @@ func TestGapsRepeatsAndMalformedFramesLeaveAllElse(t *testing.T) {
 		"foreign account": {frame(1, append(slices.Clone(good), foreign...)), matchingv1.Reason_REASON_FORBIDDEN, 0},
 	} {
 		a := h.trader(t, "alice", &matchingv1.Hello{})
-		before := h.machine.Digest()
+		before := h.machine.Contents()
 		if err := a.stream.Send(c.frame); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestGapsRepeatsAndMalformedFramesLeaveAllElse(t *testing.T) {
 		if got.GetReason() != c.reason || got.GetExpected() != c.expected {
 			t.Errorf("%s: %v", name, got)
 		}
-		if h.machine.Digest() != before {
+		if h.machine.Contents() != before {
 			t.Errorf("%s changed the state", name)
 		}
 	}
