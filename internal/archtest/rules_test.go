@@ -56,20 +56,23 @@ func layout() []rule {
 		// Settlement alone knows the book: it carries fills into it.
 		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
 		{"matching/settle/...", "internal/gen/... money ledger/... internal/pg internal/crash internal/planted matching/..."},
-		{"trading/...", "money matching/... trading/..."},
-		{"feed/...", "matching/engine matching/client feed/..."},
+		{"trading", "money feed matching/engine matching/settle"},
+		{"trading/...", "money feed/... ledger/... internal/pg internal/id internal/gen/... internal/crash matching/... trading/..."},
+		{"feed/...", "matching/engine matching/client matching/wire internal/gen/... internal/pg internal/kv feed/..."},
+		{"internal/kv", ""},
 		{"internal/hugepage", ""},
 		{"matching/...", "internal/mtls internal/hugepage internal/gen/... matching/..."},
 
 		// Workflows decide and touch nothing; activities translate.
 		{"workflows/...", "money internal/temporalx custody workflows/..."},
-		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client workflows/... activities"},
+		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client trading/... matching/settle workflows/... activities"},
 		{"worker/workertest", "custody internal/temporalx internal/testenv activities/... worker workflows/..."},
 		{"worker/...", "internal/temporalx internal/crash custody/custodydb activities/... workflows/... worker/..."},
 
 		// Front doors know domains, never adapters.
 		{"api/client", "identity/reqsign internal/id"},
-		{"api/...", "money ledger identity/... assets custody chainadapters internal/id internal/obs api/..."},
+		{"api/...", "money ledger identity/... assets custody chainadapters trading feed matching/engine internal/id internal/kv internal/obs api/..."},
+		{"web/...", "money trading feed matching/engine identity/... api internal/id internal/kv web/..."},
 
 		{"cmd/...", "*"},
 	}
