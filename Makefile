@@ -63,8 +63,10 @@ bench-matching: build
 
 ## chaos-matching: kill nodes of a shard of matching under load, 50 times of three and of one
 .PHONY: chaos-matching
-chaos-matching: build
-	@exec bin/strongroom chaos-matching $(ARGS)
+chaos-matching: servers
+	@mkdir -p bin/chaos
+	@$(GO) build $(SMALL) -tags chaos -o bin/chaos/ ./cmd/...
+	@exec bin/chaos/strongroom chaos-matching $(ARGS)
 
 ## model: search the withdrawal protocol exhaustively, and for each planted mistake
 .PHONY: model

@@ -18,6 +18,8 @@ import (
 // ChaosCommands are there only in builds with the tag chaos.
 type ChaosCommands struct {
 	Chaos chaosCommand `cmd:"" help:"Kill everything by a seeded plan while customers use the platform, wait for rest, check all invariants."`
+
+	ChaosMatching chaosMatchingCommand `cmd:"" help:"Kill nodes of a shard of matching under load, then hold what was acknowledged against what the shard says."`
 }
 
 // chaosCommand runs on servers of its own, in a folder that stays where a run fails.

@@ -40,7 +40,6 @@ type cli struct {
 	Bench benchCommand `cmd:"" help:"Measure the ledger, and deposits and withdrawals through the whole platform."`
 
 	BenchMatching benchMatchingCommand `cmd:"" help:"Measure the matching engine, and its service on one node and on three."`
-	ChaosMatching chaosMatchingCommand `cmd:"" help:"Kill nodes of a shard of matching under load, then hold what was acknowledged against what the shard says."`
 
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`

@@ -59,7 +59,6 @@ func layout() []rule {
 		{"trading", "money feed matching/engine matching/settle"},
 		{"trading/...", "money feed/... ledger/... internal/pg internal/id internal/gen/... internal/crash matching/... trading/..."},
 		{"feed/...", "matching/engine matching/client matching/wire internal/gen/... internal/pg internal/kv feed/..."},
-		{"internal/kv", ""},
 		{"internal/hugepage", ""},
 		{"matching/...", "internal/mtls internal/hugepage internal/gen/... matching/..."},
 
@@ -72,7 +71,6 @@ func layout() []rule {
 		// Front doors know domains, never adapters.
 		{"api/client", "identity/reqsign internal/id"},
 		{"api/...", "money ledger identity/... assets custody chainadapters trading feed matching/engine internal/id internal/kv internal/obs api/..."},
-		{"web/...", "money trading feed matching/engine identity/... api internal/id internal/kv web/..."},
 
 		{"cmd/...", "*"},
 	}
