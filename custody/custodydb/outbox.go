@@ -21,6 +21,7 @@ const (
 	TopicWithdrawal = "withdrawal"
 	TopicDeposit    = "deposit"
 	TopicCollect    = "collect"
+	TopicTransfer   = "transfer" // between funding and trading
 )
 
 // The kinds of message in the outbox.

@@ -45,29 +45,47 @@ func NewTransfers(pool *pgxpool.Pool, book Ledger) *Transfers {
 }
 
 // Credit books funding to trading; the engine is to be credited once it has returned.
-// ErrConflict where the id was used for something else; the ledger's errors, such as
-// ledger.ErrInsufficient, where it is not covered.
-func (t *Transfers) Credit(ctx context.Context, m Transfer) error {
+// Rows that belong to it are written by attachments in the same SQL transaction; they do
+// not run where it is booked already. ErrConflict where the id was used for something
+// else; the ledger's errors, such as ledger.ErrInsufficient, where it is not covered.
+func (t *Transfers) Credit(ctx context.Context, m Transfer, with ...ledger.Attachment) error {
 	at, err := t.purse(ctx, m)
 	if err != nil {
 		return err
 	}
 	tx := move(m, "fnd/"+m.ID, fundingAccount(m.Customer, m.Asset), TradingAccount(m.Shard, m.Customer, m.Asset))
-	_, err = t.ledger.Post(ctx, tx, func(ctx context.Context, tx pgx.Tx) error { return insertTransfer(ctx, tx, m, at, true) })
+	note := func(ctx context.Context, tx pgx.Tx) error { return insertTransfer(ctx, tx, m, at, true) }
+	_, err = t.ledger.Post(ctx, tx, append([]ledger.Attachment{note}, with...)...)
 	if err != nil {
 		return fmt.Errorf("credit %s: %w", m.ID, conflict(err))
 	}
 	return nil
 }
 
-// Announce notes a transfer from trading to funding, before the engine is debited.
-// ErrConflict where the id was used for something else.
-func (t *Transfers) Announce(ctx context.Context, m Transfer) error {
+// Announce notes a transfer from trading to funding, before the engine is debited, and
+// runs the attachments in the same SQL transaction, where it was noted before too. It
+// sees to it that there is an account to receive it. ErrConflict where the id was used
+// for something else.
+func (t *Transfers) Announce(ctx context.Context, m Transfer, with ...ledger.Attachment) error {
 	at, err := t.purse(ctx, m)
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error { return insertTransfer(ctx, tx, m, at, false) })
+	// Who only ever traded an asset has never had any of it in funding.
+	if err := t.ledger.Open(ctx, ledger.Account{ID: fundingAccount(m.Customer, m.Asset), Asset: m.Asset, Class: ledger.Liability}); err != nil {
+		return fmt.Errorf("open funding account: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error {
+		if err := insertTransfer(ctx, tx, m, at, false); err != nil {
+			return err
+		}
+		for _, attach := range with {
+			if err := attach(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("announce %s: %w", m.ID, err)
 	}
