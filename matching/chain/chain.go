@@ -8,47 +8,36 @@ import (
 	"encoding/binary"
 
 	"strongroom/matching/engine"
+	"strongroom/matching/wire"
 )
 
 // Hash is a SHA-256: of one event, or of all up to one. The chain begins with zeros.
 type Hash [sha256.Size]byte
 
-// eventBytes is the length of an event as it is hashed.
-const eventBytes = 18*8 + 2*4 + 2*2 + 5
-
-// Of hashes one event: all fields, in the order in which engine.Event names them,
-// little end first, with nothing between.
+// Of hashes one event by itself, as package wire packs it: all fields that are not
+// zero, behind a mask that says which they are.
 func Of(e *engine.Event) Hash {
-	var packed [eventBytes]byte
-	at := 0
-	for _, word := range [...]uint64{
-		e.Seq, uint64(e.Time), e.Key.Hi, e.Key.Lo, uint64(e.Order), uint64(e.Maker), uint64(e.Price), uint64(e.Qty), //nolint:gosec // bits as they are
-		uint64(e.Shown), uint64(e.Left), uint64(e.TakerLeft), e.Amount.Hi, e.Amount.Lo, e.Balance.Hi, e.Balance.Lo, //nolint:gosec // bits as they are
-		uint64(e.Until), e.Digest, e.Balances, //nolint:gosec // bits as they are
-	} {
-		binary.LittleEndian.PutUint64(packed[at:], word)
-		at += 8
-	}
-	binary.LittleEndian.PutUint32(packed[at:], uint32(e.Account))
-	binary.LittleEndian.PutUint32(packed[at+4:], uint32(e.MakerAccount))
-	binary.LittleEndian.PutUint16(packed[at+8:], uint16(e.Market))
-	binary.LittleEndian.PutUint16(packed[at+10:], uint16(e.Asset))
-	copy(packed[at+12:], []byte{byte(e.Kind), byte(e.Code), byte(e.Side), byte(e.Type), byte(e.State)})
-	return sha256.Sum256(packed[:])
+	var packed [wire.MaxEventBytes]byte
+	return sha256.Sum256(wire.AppendEvent(packed[:0], e))
 }
 
-// Next continues the chain that ends in h with the event whose hash is given.
-func (h Hash) Next(event Hash) Hash {
-	var both [2 * sha256.Size]byte
-	copy(both[:], h[:])
-	copy(both[sha256.Size:], event[:])
-	return sha256.Sum256(both[:])
+// Next continues the chain that ends in h with an event: it hashes h and then the
+// event as package wire packs it.
+func (h Hash) Next(e *engine.Event) Hash {
+	var both [sha256.Size + wire.MaxEventBytes]byte
+	return sha256.Sum256(wire.AppendEvent(append(both[:0], h[:]...), e))
+}
+
+// NextPacked is Next for an event that is packed already.
+func (h Hash) NextPacked(packed []byte) Hash {
+	var both [sha256.Size + wire.MaxEventBytes]byte
+	return sha256.Sum256(append(append(both[:0], h[:]...), packed...))
 }
 
 // Over continues the chain that ends in h with events.
 func (h Hash) Over(events []engine.Event) Hash {
 	for i := range events {
-		h = h.Next(Of(&events[i]))
+		h = h.Next(&events[i])
 	}
 	return h
 }

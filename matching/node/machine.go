@@ -22,8 +22,8 @@ type machine struct {
 	events  *history.Store
 	engine  engine.Config
 	node    uint64
-	running atomic.Bool // the journal is open: what is restored now is another node's
-	fault   error       // of keeping events; of the goroutine that applies
+	running atomic.Bool           // the journal is open: what is restored now is another node's
+	fault   atomic.Pointer[error] // of keeping events
 }
 
 var _ journal.Machine = (*machine)(nil)
@@ -39,8 +39,8 @@ func newMachine(cfg Config, events *history.Store, metrics *server.Metrics) (*ma
 }
 
 func (m *machine) keep(b *matchingv1.EventBatch) {
-	if err := m.events.Append(b); err != nil && m.fault == nil {
-		m.fault = err
+	if err := m.events.Append(b); err != nil {
+		m.fault.CompareAndSwap(nil, &err)
 	}
 }
 
@@ -49,7 +49,10 @@ func (m *machine) Apply(e journal.Entry) error {
 	if err := m.state.Apply(e.Epoch, e.Leading, e.Data); err != nil {
 		return err
 	}
-	return m.fault
+	if fault := m.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
 }
 
 // Digest implements journal.Machine.

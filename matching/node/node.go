@@ -144,4 +144,8 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // Close ends a node that does not serve.
-func (n *Node) Close() error { return errors.Join(n.journal.Close(), n.events.Close()) }
+func (n *Node) Close() error {
+	err := n.journal.Close()
+	n.machine.state.Settle()
+	return errors.Join(err, n.events.Close())
+}

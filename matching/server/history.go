@@ -33,7 +33,7 @@ func (r *Replay) Batches(ctx context.Context, seq uint64, emit func(*matchingv1.
 	}
 	m := NewMachine(e, nil, zeroClock)
 	var failed error
-	m.emit = func(b *matchingv1.EventBatch) {
+	m.sealer.emit = func(b *matchingv1.EventBatch) {
 		if failed == nil && seq < end(b) {
 			failed = emit(b)
 		}
@@ -42,6 +42,7 @@ func (r *Replay) Batches(ctx context.Context, seq uint64, emit func(*matchingv1.
 		if err := m.Apply(epoch, false, entry); err != nil {
 			return err
 		}
+		m.sealer.settled()
 		if failed != nil {
 			return errEnough
 		}

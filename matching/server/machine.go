@@ -15,7 +15,7 @@ import (
 type Machine struct {
 	mu      sync.Mutex
 	engine  Engine
-	emit    func(*matchingv1.EventBatch)
+	sealer  *sealer
 	ring    *ring
 	metrics *Metrics
 	clock   func() time.Time
@@ -60,18 +60,18 @@ func NewMachine(e Engine, metrics *Metrics, clock func() time.Time) *Machine {
 		sessions: map[engine.SessionID]*session{}, markets: map[engine.MarketID]bool{},
 		accounts: map[engine.AccountID][]*link{}, waiting: map[uint64]chan answer{},
 	}
-	m.emit = m.ring.push
+	m.sealer = newSealer(m.ring.push)
 	if metrics != nil {
 		metrics.machine.Store(m)
 	}
 	return m
 }
 
-// Record has each batch given to another taker as well, in order, by whoever applies.
-// Call it before the first entry.
+// Record has each batch given to another taker as well, in order, from one goroutine
+// that is not the one that applies. Call it before the first entry.
 func (m *Machine) Record(to func(*matchingv1.EventBatch)) {
-	push := m.emit
-	m.emit = func(b *matchingv1.EventBatch) {
+	push := m.sealer.emit
+	m.sealer.emit = func(b *matchingv1.EventBatch) {
 		push(b)
 		to(b)
 	}
@@ -258,7 +258,7 @@ func (m *Machine) took(events []engine.Event) []engine.Event {
 
 func (m *Machine) closeBatch() {
 	if b := m.batch.close(); b != nil {
-		m.emit(b)
+		m.sealer.put(b)
 	}
 }
 
@@ -272,8 +272,5 @@ func (m *Machine) Digest() uint64 {
 	for id, s := range m.sessions { // in any order: a sum
 		sum += (s.last*0x9E3779B97F4A7C15 ^ uint64(id)*0xC2B2AE3D27D4EB4F) * 0x165667B19E3779F9
 	}
-	for i, b := range m.batch.hash[:8] {
-		sum ^= uint64(b) << (8 * i)
-	}
-	return sum
+	return sum ^ m.sealer.settled().Mark()
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -208,7 +207,8 @@ func (s *Server) Status(ctx context.Context, _ *matchingv1.StatusRequest) (*matc
 	m := s.cfg.Machine
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	hash := m.sealer.settled()
 	return &matchingv1.StatusResponse{
-		Leading: leading, Epoch: epoch, Seq: m.seq, TimeNs: m.now, Sessions: uint32(len(m.sessions)), Hash: bytes.Clone(m.batch.hash[:]), //nolint:gosec // bounded
+		Leading: leading, Epoch: epoch, Seq: m.seq, TimeNs: m.now, Sessions: uint32(len(m.sessions)), Hash: hash[:], //nolint:gosec // bounded
 	}, nil
 }

@@ -1,50 +1,11 @@
 package server
 
 import (
-	"bytes"
 	"sort"
 	"sync"
 
 	matchingv1 "strongroom/internal/gen/matching/v1"
-	"strongroom/matching/chain"
-	"strongroom/matching/engine"
-	"strongroom/matching/wire"
 )
-
-// batcher makes batches out of events.
-type batcher struct {
-	epoch  uint64
-	before chain.Hash
-	hash   chain.Hash
-	first  uint64
-	count  uint32
-	bytes  []byte
-}
-
-// add packs v and returns its packing, good until the next add.
-func (c *batcher) add(v *engine.Event) []byte {
-	if c.count == 0 {
-		c.first, c.before = v.Seq, c.hash
-	}
-	from := len(c.bytes)
-	c.bytes = wire.AppendEvent(c.bytes, v)
-	c.count++
-	c.hash = c.hash.Next(chain.Of(v))
-	return c.bytes[from:]
-}
-
-// close returns what came since the last batch as one, nil if nothing did.
-func (c *batcher) close() *matchingv1.EventBatch {
-	if c.count == 0 {
-		return nil
-	}
-	b := &matchingv1.EventBatch{
-		Version: wire.Version, Epoch: c.epoch, First: c.first, Count: c.count, Events: c.bytes,
-		Previous: bytes.Clone(c.before[:]), Hash: bytes.Clone(c.hash[:]),
-	}
-	c.count, c.bytes = 0, make([]byte, 0, len(c.bytes))
-	return b
-}
 
 // ring keeps the newest batches for who streams them.
 type ring struct {

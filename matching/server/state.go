@@ -22,7 +22,7 @@ var ErrState = errors.New("bad state of a shard")
 // A kept state is this head, with the version in its last byte, the fixed numbers, the
 // markets, the sessions by number, the engine's digest, and the engine's snapshot. All
 // numbers are little-endian, lengths stand before what they count.
-const stateHead = "SRSHARD\x01"
+const stateHead = "SRSHARD\x02"
 
 // Durable is an Engine whose state can be copied at once and written later.
 type Durable interface {
@@ -59,7 +59,7 @@ func (m *Machine) Snapshot(before func(seq uint64) error) (io.WriterTo, error) {
 	spare := m.spare
 	m.spare = nil
 	f := &frozen{
-		now: m.now, seq: m.seq, last: m.last, hash: m.batch.hash, engine: e.Freeze(spare), before: before,
+		now: m.now, seq: m.seq, last: m.last, hash: m.sealer.settled(), engine: e.Freeze(spare), before: before,
 		markets: slices.Sorted(maps.Keys(m.markets)), sessions: make(map[engine.SessionID]*session, len(m.sessions)),
 		release: m.giveBack,
 	}
@@ -151,7 +151,8 @@ func (m *Machine) Restore(r io.Reader, load func(io.Reader) (Engine, error)) (se
 	defer m.mu.Unlock()
 	m.unlinkAll(refuse(matchingv1.Reason_REASON_NOT_LEADER, "this node took the state of another"))
 	m.engine, m.now, m.seq, m.last, m.sessions = e, f.now, f.seq, f.last, f.sessions
-	m.batch = batcher{hash: f.hash}
+	m.batch = batcher{}
+	m.sealer.begin(f.hash)
 	m.markets = make(map[engine.MarketID]bool, len(f.markets))
 	for _, id := range f.markets {
 		m.markets[id] = true

@@ -56,7 +56,7 @@ func (s *Settler) extend(p *part) (after chain.Hash, marks []byte) {
 	after, marks = s.cursor.Hash, make([]byte, 0, 8*len(p.events))
 	for i := range p.events {
 		h := chain.Of(&p.events[i])
-		after = after.Next(h)
+		after = after.Next(&p.events[i])
 		marks = binary.LittleEndian.AppendUint64(marks, h.Mark())
 	}
 	return after, marks

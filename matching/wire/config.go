@@ -8,9 +8,9 @@ import (
 	"strongroom/matching/engine"
 )
 
-// CommandLen returns how many bytes the command at the start of b says that it takes;
+// PackedLen returns how many bytes the command or event at the start of b says that it takes;
 // zero where not even its mask is there.
-func CommandLen(b []byte) int {
+func PackedLen(b []byte) int {
 	if len(b) < maskBytes {
 		return 0
 	}

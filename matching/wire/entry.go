@@ -119,7 +119,7 @@ func readRun(b []byte, r *Record) ([]byte, error) {
 		return nil, fmt.Errorf("%w: run of %d commands", ErrMalformed, r.Count)
 	}
 	for range r.Count {
-		n := CommandLen(rest)
+		n := PackedLen(rest)
 		if n == 0 || n > len(rest) {
 			return nil, fmt.Errorf("%w: run of commands breaks off", ErrMalformed)
 		}

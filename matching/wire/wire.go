@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // Version of all packings here. It changes with any of them.
@@ -38,19 +39,22 @@ var (
 	ErrOversized = errors.New("too much in one frame")
 )
 
-// pack appends the words that are not zero behind their mask.
+// pack appends the words that are not zero behind their mask. It writes every word and
+// goes on behind those that count: most packings have some of each, in no order that a
+// processor could guess.
 func pack(b []byte, words []uint64) []byte {
-	at := len(b)
-	b = append(b, 0, 0, 0, 0)
-	mask := uint32(0)
+	from := len(b)
+	b = slices.Grow(b, maskBytes+wordBytes*len(words))
+	out := b[from : from+maskBytes+wordBytes*len(words)]
+	mask, at := uint32(0), maskBytes
 	for i, w := range words {
-		if w != 0 {
-			mask |= 1 << i
-			b = binary.LittleEndian.AppendUint64(b, w)
-		}
+		binary.LittleEndian.PutUint64(out[at:], w)
+		counts := (w | -w) >> 63
+		mask |= uint32(counts) << i
+		at += wordBytes * int(counts) //nolint:gosec // 0 or 1
 	}
-	binary.LittleEndian.PutUint32(b[at:], mask)
-	return b
+	binary.LittleEndian.PutUint32(out, mask)
+	return b[:from+at]
 }
 
 // unpack reads words, which are zero before, and returns what follows them.

@@ -65,7 +65,7 @@ func (h *history) take(b *client.Batch) {
 			if i == 0 && b.Before != h.hash {
 				h.wrong = append(h.wrong, fmt.Sprintf("event %d continues another chain", v.Seq))
 			}
-			h.hash = h.hash.Next(chain.Of(&v))
+			h.hash = h.hash.Next(&v)
 			h.events = append(h.events, v)
 		}
 	}

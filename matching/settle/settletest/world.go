@@ -82,7 +82,7 @@ func (w *World) add(e engine.Event, changes ...Change) {
 		w.balance[c.Purse] += c.Plus - c.Minus
 	}
 	w.Events, w.Epochs, w.Before, w.Changes = append(w.Events, e), append(w.Epochs, w.epoch), append(w.Before, w.hash), append(w.Changes, changes)
-	w.hash = w.hash.Next(chain.Of(&e))
+	w.hash = w.hash.Next(&e)
 }
 
 // Elect makes later events those of a new leader.
