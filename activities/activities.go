@@ -12,7 +12,10 @@ import (
 	"strongroom/custody/desk"
 	"strongroom/internal/temporalx"
 	"strongroom/ledger"
+	"strongroom/matching/settle"
 	signerclient "strongroom/signer/client"
+	"strongroom/trading"
+	"strongroom/trading/funding"
 )
 
 // Classify marks err with its kind for the workflow. What passes by itself waits
@@ -45,6 +48,7 @@ func waiting() []error {
 		custody.ErrScreening,   // until an operator provides a list that can be used
 		ledger.ErrInsufficient, // the hot wallet's book follows the chain: a little later it is there
 		ledger.ErrStale,        // value left while the house was being counted: count again
+		settle.ErrNotSettled,   // the settler is not that far yet
 	}
 }
 
@@ -55,6 +59,7 @@ func refusals() []error {
 		custody.ErrDestination, custody.ErrInsufficient, custody.ErrLimit, custody.ErrFrozen,
 		desk.ErrForgery, chainadapters.ErrPlan, chainadapters.ErrAddress,
 		signerclient.ErrInvalid, signerclient.ErrRefused, signerclient.ErrForbidden,
+		trading.ErrNotFound, settle.ErrConflict, settle.ErrUnknown, funding.ErrNotTaken,
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 	"strongroom/custody/desk"
 	"strongroom/internal/temporalx"
 	"strongroom/ledger"
+	"strongroom/matching/settle"
 	signerclient "strongroom/signer/client"
+	"strongroom/trading"
+	"strongroom/trading/funding"
 )
 
 func TestEachErrorHasItsKind(t *testing.T) {
@@ -30,6 +33,9 @@ func TestEachErrorHasItsKind(t *testing.T) {
 		custody.ErrKeyHalted: temporalx.KindWait, ledger.ErrInsufficient: temporalx.KindWait,
 		signerclient.ErrInvalid: temporalx.KindRefused, signerclient.ErrRefused: temporalx.KindRefused,
 		signerclient.ErrForbidden: temporalx.KindRefused, ledger.ErrStale: temporalx.KindWait,
+		settle.ErrNotSettled: temporalx.KindWait, trading.ErrNotFound: temporalx.KindRefused,
+		settle.ErrConflict: temporalx.KindRefused, funding.ErrNotTaken: temporalx.KindRefused,
+		settle.ErrUnknown: temporalx.KindRefused, trading.ErrUnavailable: temporalx.KindFault,
 		ledger.ErrUnattested:        temporalx.KindFault,
 		chainadapters.ErrIncomplete: temporalx.KindFault, chainadapters.ErrRefused: temporalx.KindFault,
 		errors.New("anything else"): temporalx.KindFault, context.DeadlineExceeded: temporalx.KindFault,

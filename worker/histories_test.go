@@ -18,11 +18,14 @@ import (
 
 	"strongroom/custody"
 	"strongroom/internal/testenv"
+	"strongroom/matching/settle"
+	"strongroom/trading"
 	"strongroom/worker"
 	"strongroom/worker/workertest"
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
 )
 
@@ -40,6 +43,7 @@ type scene struct {
 	chain    []custody.WithdrawalEvent
 	fail     map[string][]error
 	deposit  []custody.DepositState
+	transfer trading.TransferState
 	cancel   bool
 	end      string
 }
@@ -71,6 +75,11 @@ func scenes() []scene {
 		{workflow: "collect", name: "refused", subject: "col_2", state: custody.WithdrawalApproved, fail: map[string][]error{"reserve": {custody.ErrIllegal}}, end: "cancelled"},
 		{workflow: "deposit", name: "withdrawable", deposit: []custody.DepositState{custody.DepositConfirming, custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "taken_back", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositReorged, custody.DepositDebited}, end: "debited"},
+		{workflow: "transfer", name: "done", subject: "fnd_1", transfer: trading.TransferDone, end: "done"},
+		{workflow: "transfer", name: "refused", subject: "fnd_2", transfer: trading.TransferRefused, end: "refused"},
+		{workflow: "transfer", name: "servers_down", subject: "fnd_3", transfer: trading.TransferDone, end: "done", fail: map[string][]error{
+			"tell": {trading.ErrUnavailable}, "conclude": {settle.ErrNotSettled, down, settle.ErrConflict},
+		}},
 		{workflow: "deposit", name: "dust", deposit: []custody.DepositState{custody.DepositDust}, end: "dust_held"},
 	}
 }
@@ -115,12 +124,14 @@ func (s scene) play(t *testing.T, c client.Client) *historypb.History {
 	}
 	desk, intake := workertest.NewDesk(s.chain...), s.intake()
 	desk.Put(s.subject, custody.IntentWithdrawal, s.state)
+	carrier := workertest.NewTransfers(s.transfer, "")
 	for verb, errs := range s.fail {
 		desk.Fail(verb, errs...)
+		carrier.Fail(verb, errs...)
 	}
 	queue := s.workflow + "-" + s.name
 	tasks := sdkworker.New(c, queue, sdkworker.Options{Identity: "recorder"})
-	worker.Register(tasks, workertest.Activities(t, desk, intake))
+	worker.Register(tasks, workertest.Activities(t, desk, intake, carrier))
 	if err := tasks.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +180,8 @@ func (s scene) begin(ctx context.Context, t *testing.T, c client.Client, queue s
 		run, err = collect.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "deposit":
 		run, err = deposit.Workflow.Start(ctx, c, o, deposit.Input{ID: s.subject})
+	case "transfer":
+		run, err = transfer.Workflow.Start(ctx, c, o, transfer.Input{ID: s.subject})
 	default:
 		t.Fatalf("no workflow %s", s.workflow)
 	}

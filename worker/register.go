@@ -7,17 +7,21 @@ package worker
 import (
 	actdeposit "strongroom/activities/deposit"
 	actoutgoing "strongroom/activities/outgoing"
+	acttransfer "strongroom/activities/transfer"
 	"strongroom/internal/temporalx"
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/probe"
+	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
 )
 
-// Activities is what the worker can do; all are needed. cmd wires them.
+// Activities is what the worker can do; all are needed but Transfer. cmd wires them.
 type Activities struct {
 	Outgoing *actoutgoing.Activities
 	Deposit  *actdeposit.Activities
+	// Transfer is nil in an installation without matching: then nothing of it is known.
+	Transfer *acttransfer.Activities
 }
 
 // Register adds every workflow and activity to r: one line each. It is the only
@@ -29,4 +33,8 @@ func Register(r temporalx.Registry, a Activities) {
 	probe.Workflow.Register(r, probe.Run)
 	a.Outgoing.Register(r)
 	a.Deposit.Register(r)
+	if a.Transfer != nil {
+		transfer.Workflow.Register(r, transfer.Run)
+		a.Transfer.Register(r)
+	}
 }

@@ -65,7 +65,7 @@ func layout() []rule {
 		// Workflows decide and touch nothing; activities translate.
 		{"workflows/...", "money internal/temporalx custody workflows/..."},
 		{"activities/...", "money internal/temporalx custody custody/desk chainadapters ledger signer/client trading/... matching/settle workflows/... activities"},
-		{"worker/workertest", "custody internal/temporalx internal/testenv activities/... worker workflows/..."},
+		{"worker/workertest", "custody trading internal/temporalx internal/testenv activities/... worker workflows/..."},
 		{"worker/...", "internal/temporalx internal/crash custody/custodydb activities/... workflows/... worker/..."},
 
 		// Front doors know domains, never adapters.

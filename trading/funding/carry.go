@@ -101,7 +101,10 @@ func (s *Store) introduce(ctx context.Context, c engine.Command) (code engine.Co
 		code, err = s.do(ctx, c)
 		return err
 	})
-	return code, err
+	if err != nil {
+		return code, fmt.Errorf("make account %d: %w", c.Account, err)
+	}
+	return code, nil
 }
 
 // do gives one command and returns the code of its answer.

@@ -21,6 +21,7 @@ import (
 	"strongroom/worker/dispatch"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/transfer"
 )
 
 // outbox is an outbox in memory.
@@ -106,7 +107,14 @@ func (s *server) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOption
 	s.mu.Lock()
 	s.options[o.ID] = o
 	s.mu.Unlock()
-	return nil, s.record(o.ID, fmt.Sprint("start ", w, " ", args[0].(outgoing.Input).ID))
+	var subject string
+	switch in := args[0].(type) {
+	case outgoing.Input:
+		subject = in.ID
+	case transfer.Input:
+		subject = in.ID
+	}
+	return nil, s.record(o.ID, fmt.Sprint("start ", w, " ", subject))
 }
 
 func (s *server) SignalWithStartWorkflow(_ context.Context, id, signal string, _ any, _ client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error) {
@@ -185,10 +193,13 @@ func TestEachMessageGoesWhereItBelongs(t *testing.T) {
 		box.add("collect", "signal", "col_1")
 		box.add("deposit", "signal", "dep_1")
 		box.add("deposit", "start", "dep_2")
+		box.add("transfer", "start", "fnd_1")
+		box.add("transfer", "signal", "fnd_1")
 		pass(time.Minute)
 		for id, want := range map[string][]string{
 			"withdrawal/wdr_1": {"start Withdrawal wdr_1", "moved"},
 			"collect/col_1":    {"start Collect col_1", "moved"},
+			"transfer/fnd_1":   {"start Transfer fnd_1", "moved"},
 			"deposit/dep_1":    {"moved Deposit dep_1"},
 			"deposit/dep_2":    {"moved Deposit dep_2"},
 		} {

@@ -14,6 +14,7 @@ import (
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
 )
 
@@ -37,6 +38,10 @@ func (d *Dispatcher) send(ctx context.Context, row custodydb.OutboxRow) error {
 		return d.start(ctx, row, collect.ID(row.Subject), collect.Workflow)
 	case row.Topic == custodydb.TopicCollect && row.Kind == custodydb.KindSignal:
 		return d.tell(ctx, row, collect.ID(row.Subject))
+	case row.Topic == custodydb.TopicTransfer && row.Kind == custodydb.KindStart:
+		return d.carry(ctx, row)
+	case row.Topic == custodydb.TopicTransfer && row.Kind == custodydb.KindSignal:
+		return d.tell(ctx, row, transfer.ID(row.Subject))
 	}
 	return fmt.Errorf("%s %s: %w", row.Topic, row.Kind, errTopic)
 }
@@ -58,6 +63,22 @@ func (d *Dispatcher) start(ctx context.Context, row custodydb.OutboxRow, id stri
 		return nil
 	}
 	if err != nil {
+		return fmt.Errorf("start %s: %w", id, err)
+	}
+	return nil
+}
+
+// carry begins a transfer's workflow. One that was terminated may begin again.
+func (d *Dispatcher) carry(ctx context.Context, row custodydb.OutboxRow) error {
+	id := transfer.ID(row.Subject)
+	options, err := d.options(ctx, row, id)
+	if err != nil {
+		return err
+	}
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	_, err = transfer.Workflow.Start(ctx, d.cfg.Temporal, options, transfer.Input{ID: row.Subject})
+	if _, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); err != nil && !there {
 		return fmt.Errorf("start %s: %w", id, err)
 	}
 	return nil
