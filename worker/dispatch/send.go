@@ -27,20 +27,21 @@ var errTopic = errors.New("unknown topic or kind")
 func (d *Dispatcher) send(ctx context.Context, row custodydb.OutboxRow) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	switch {
-	case row.Topic == custodydb.TopicDeposit:
+	const start, signal = "/" + custodydb.KindStart, "/" + custodydb.KindSignal
+	switch row.Topic + "/" + row.Kind {
+	case custodydb.TopicDeposit + start, custodydb.TopicDeposit + signal:
 		return d.follow(ctx, row)
-	case row.Topic == custodydb.TopicWithdrawal && row.Kind == custodydb.KindStart:
+	case custodydb.TopicWithdrawal + start:
 		return d.start(ctx, row, withdrawal.ID(row.Subject), withdrawal.Workflow)
-	case row.Topic == custodydb.TopicWithdrawal && row.Kind == custodydb.KindSignal:
+	case custodydb.TopicWithdrawal + signal:
 		return d.tell(ctx, row, withdrawal.ID(row.Subject))
-	case row.Topic == custodydb.TopicCollect && row.Kind == custodydb.KindStart:
+	case custodydb.TopicCollect + start:
 		return d.start(ctx, row, collect.ID(row.Subject), collect.Workflow)
-	case row.Topic == custodydb.TopicCollect && row.Kind == custodydb.KindSignal:
+	case custodydb.TopicCollect + signal:
 		return d.tell(ctx, row, collect.ID(row.Subject))
-	case row.Topic == custodydb.TopicTransfer && row.Kind == custodydb.KindStart:
+	case custodydb.TopicTransfer + start:
 		return d.carry(ctx, row)
-	case row.Topic == custodydb.TopicTransfer && row.Kind == custodydb.KindSignal:
+	case custodydb.TopicTransfer + signal:
 		return d.tell(ctx, row, transfer.ID(row.Subject))
 	}
 	return fmt.Errorf("%s %s: %w", row.Topic, row.Kind, errTopic)
