@@ -21,7 +21,7 @@ import (
 // Amounts, in wholes. Every customer begins with enough for all it will ask for.
 const (
 	chaosHotBTC, chaosHotLTC, chaosHotCoins = "0.25", "2.5", 24 // each of that many coins
-	chaosHotETH, chaosHotTUSD               = "60", "50000"
+	chaosHotETH, chaosHotUSDC               = "60", "50000"
 )
 
 // chaosAssets fills the hot wallets and returns what moves.
@@ -32,7 +32,7 @@ func (b *tourBooks) chaosAssets(ctx context.Context, world payer) ([]chaos.Asset
 		coins, share                int
 	}{
 		{"ETH", chaosHotETH, "0.05", "0.01", 1, 3},
-		{"TUSD", chaosHotTUSD, "50", "5", 1, 3},
+		{"USDC", chaosHotUSDC, "50", "5", 1, 3},
 		{"BTC", chaosHotBTC, "0.02", "0.004", chaosHotCoins, 2},
 		{"LTC", chaosHotLTC, "0.2", "0.04", chaosHotCoins, 2},
 	} {
@@ -91,7 +91,7 @@ func (r *chaosRun) enroll(e *env, vars map[string]string, world payer, moves []c
 	if err != nil {
 		return nil, err
 	}
-	first := map[string]string{"ETH": "3", "TUSD": "3000", "BTC": "0.8", "LTC": "8"}
+	first := map[string]string{"ETH": "3", "USDC": "3000", "BTC": "0.8", "LTC": "8"}
 	list := make([]chaos.Customer, r.Customers)
 	var payments []func() error
 	for n := range list {

@@ -18,7 +18,7 @@ type faucetCommand struct {
 type faucetFlags struct {
 	stateFlag
 
-	Asset string `arg:"" enum:"BTC,LTC,ETH,TUSD" help:"BTC, LTC, ETH or TUSD."`
+	Asset string `arg:"" enum:"BTC,LTC,ETH,USDC" help:"BTC, LTC, ETH or USDC."`
 }
 
 func (f faucetFlags) world() (*outside.World, error) {
@@ -31,7 +31,7 @@ func (f faucetFlags) world() (*outside.World, error) {
 
 // asset returns the development asset as it counts.
 func (f faucetFlags) asset() money.Asset {
-	scale := map[string]uint8{"BTC": 8, "LTC": 8, "ETH": 18, "TUSD": 6}
+	scale := map[string]uint8{"BTC": 8, "LTC": 8, "ETH": 18, "USDC": 6}
 	return money.Asset{Code: f.Asset, Scale: scale[f.Asset]}
 }
 

@@ -156,7 +156,7 @@ func (b *tourBooks) legs(ctx context.Context) ([]tour.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "LTC": {"12.5", "4"}, "ETH": {"2", "0.75"}, "TUSD": {"1000", "250.25"}}
+	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "LTC": {"12.5", "4"}, "ETH": {"2", "0.75"}, "USDC": {"1000", "250.25"}}
 	var legs []tour.Leg
 	for _, a := range list {
 		if amount, ok := amounts[a.Code]; ok {

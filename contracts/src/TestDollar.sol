@@ -12,7 +12,7 @@ contract TestDollar is ERC20, Ownable {
 
     error BadPayments(uint256 recipients, uint256 amounts);
 
-    constructor() ERC20("Test Dollar", "TUSD") Ownable(msg.sender) {}
+    constructor() ERC20("Test USD Coin", "USDC") Ownable(msg.sender) {}
 
     /// @inheritdoc ERC20
     function decimals() public pure override returns (uint8) {

@@ -44,7 +44,7 @@ func newNode(family chainadapters.Family, cfg Config) (*node, error) {
 	n := &node{Adapter: rest.Adapter(rest.Identity()), family: family, name: coins, movements: cfg.Movements, addresses: cfg.Addresses, began: cfg.Clock()}
 	n.assets = list{asset("BTC", "", coins)}
 	if family == chainadapters.Account {
-		n.name, n.assets = accounts, list{asset("TUSD", token, accounts)}
+		n.name, n.assets = accounts, list{asset("USDC", token, accounts)}
 	}
 	return n, nil
 }

@@ -27,7 +27,7 @@ type Config struct {
 	Bitcoin  devstack.RPC
 	Litecoin devstack.RPC
 	Ethereum devstack.RPC
-	Token    string // contract of TUSD
+	Token    string // contract of USDC
 }
 
 // World pays and is paid.
@@ -47,7 +47,7 @@ const (
 	btc  = "BTC"
 	ltc  = "LTC"
 	eth  = "ETH"
-	tusd = "TUSD"
+	usdc = "USDC"
 )
 
 // New returns the world behind these nodes.
@@ -88,7 +88,7 @@ func (w *World) send(ctx context.Context, asset, to string, units money.Units) (
 		sent, err = pay(ctx, to, int64(n))
 	case eth:
 		sent, err = w.faucet.SendETH(ctx, to, units)
-	case tusd:
+	case usdc:
 		sent, err = w.faucet.SendToken(ctx, w.cfg.Token, to, units)
 	default:
 		return sent, fmt.Errorf("%w: %s", ErrAsset, asset)
@@ -112,7 +112,7 @@ func (w *World) Address(asset, label string) (string, error) {
 			return "", fmt.Errorf("make address: %w", err)
 		}
 		return a, nil
-	case eth, tusd:
+	case eth, usdc:
 		key, err := crypto.ToECDSA(seed[:])
 		if err != nil {
 			return "", fmt.Errorf("make key: %w", err)
@@ -131,7 +131,7 @@ func (w *World) Balance(ctx context.Context, asset, at string) (money.Units, err
 		return w.unspent(ctx, at)
 	case eth:
 		return w.quantity(ctx, "eth_getBalance", at, "latest")
-	case tusd:
+	case usdc:
 		const balanceOf = "0x70a08231" // keccak("balanceOf(address)")
 		call := map[string]string{
 			"to":   w.cfg.Token,
