@@ -1,5 +1,7 @@
 package engine
 
+import "strongroom/internal/hugepage"
+
 func (k Key) isZero() bool { return k.Hi|k.Lo == 0 }
 
 // hash spreads a key and whose it is.
@@ -22,10 +24,11 @@ type keyEntry struct {
 }
 
 // keys keeps client ids: a table of entries by account and key, and a queue of them by
-// time. Entry zero is none.
+// time. Entry zero is none. A place of the table has the upper half of the hash beside
+// the entry, so that what is not there, as most new ids are not, costs one look at it.
 type keys struct {
 	list        []keyEntry
-	index       []uint32 // twice the entries or more, linear probing
+	index       []keySlot // twice the entries or more, linear probing
 	first, tail uint32   // by time
 	head        uint32   // first whose retention is not over
 	free        uint32
@@ -33,6 +36,16 @@ type keys struct {
 	bound       uint32
 	brief       bool // ids are kept no longer than their orders wait
 }
+
+// keySlot is a place of the table: an entry, and half of its hash. Zero is free.
+type keySlot uint64
+
+func newSlot(hash uint64, i uint32) keySlot { return keySlot(hash&^(1<<32-1) | uint64(i)) }
+
+// like says whether a slot can be that of a hash.
+func (s keySlot) like(hash uint64) bool { return (uint64(s)^hash)>>32 == 0 }
+
+func (s keySlot) entry() uint32 { return uint32(s) }
 
 // tableSize returns a power of two of at least twice n.
 func tableSize(n uint32) int {
@@ -44,19 +57,24 @@ func tableSize(n uint32) int {
 }
 
 func newKeys(n uint32, brief bool) keys {
-	return keys{list: make([]keyEntry, 1, uint64(n)+1), index: make([]uint32, tableSize(n)), bound: n, brief: brief}
+	return keys{
+		list: hugepage.Make[keyEntry](int(n) + 1)[:1], index: hugepage.Make[keySlot](tableSize(n)), bound: n, brief: brief,
+	}
 }
 
 func (k *keys) full() bool { return k.used == k.bound }
 
 func (k *keys) find(account uint32, key Key) *keyEntry {
-	mask := uint64(len(k.index) - 1)
-	for at := key.hash(account) & mask; ; at = (at + 1) & mask {
-		i := k.index[at]
-		if i == 0 {
+	mask, hash := uint64(len(k.index)-1), key.hash(account)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		slot := k.index[at]
+		if slot == 0 {
 			return nil
 		}
-		if en := &k.list[i]; en.key == key && en.account == account {
+		if !slot.like(hash) {
+			continue
+		}
+		if en := &k.list[slot.entry()]; en.key == key && en.account == account {
 			return en
 		}
 	}
@@ -72,12 +90,12 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 		k.list = append(k.list, keyEntry{})
 	}
 	k.list[i] = keyEntry{key: key, order: order, time: now, account: account, open: true, past: k.brief, prev: k.tail}
-	mask := uint64(len(k.index) - 1)
-	at := key.hash(account) & mask
+	mask, hash := uint64(len(k.index)-1), key.hash(account)
+	at := hash & mask
 	for k.index[at] != 0 {
 		at = (at + 1) & mask
 	}
-	k.index[at] = i
+	k.index[at] = newSlot(hash, i)
 	if k.tail != 0 {
 		k.list[k.tail].next = i
 	} else {
@@ -117,12 +135,12 @@ func (k *keys) expire(until int64) {
 func (k *keys) remove(i uint32) {
 	mask := uint64(len(k.index) - 1)
 	at := k.list[i].key.hash(k.list[i].account) & mask
-	for k.index[at] != i {
+	for k.index[at].entry() != i {
 		at = (at + 1) & mask
 	}
 	hole := at
 	for at = (at + 1) & mask; k.index[at] != 0; at = (at + 1) & mask {
-		en := &k.list[k.index[at]]
+		en := &k.list[k.index[at].entry()]
 		if home := en.key.hash(en.account) & mask; (at-home)&mask >= (at-hole)&mask {
 			k.index[hole] = k.index[at]
 			hole = at

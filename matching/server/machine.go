@@ -35,6 +35,7 @@ type Machine struct {
 	accounts map[engine.AccountID][]*link
 	waiting  map[uint64]chan answer
 	spare    *engine.Frozen // memory for the next copy
+	command  engine.Command // that is applied
 }
 
 // session is what the log says of a session.
@@ -138,10 +139,10 @@ func (m *Machine) record(r *wire.Record) error {
 func (m *Machine) run(r *wire.Record) error {
 	s := m.sessions[r.Session]
 	rest := r.Body
-	var c engine.Command
+	c := &m.command
 	var err error
 	for i := range r.Count {
-		if rest, err = wire.ReadCommand(rest, &c); err != nil {
+		if rest, err = wire.ReadCommand(rest, c); err != nil {
 			return fmt.Errorf("run of session %d: %w", r.Session, err)
 		}
 		seq := r.First + uint64(i)
@@ -153,7 +154,7 @@ func (m *Machine) run(r *wire.Record) error {
 			continue
 		}
 		c.Time = m.now
-		v := answerTo(&c, m.took(m.engine.Apply(&c, m.events[:0])))
+		v := answerTo(c, m.took(m.engine.Apply(c, m.events[:0])))
 		result := wire.Result{Seq: seq, Event: v.Seq, Order: v.Order, Kind: v.Kind, Code: v.Code}
 		s.last = seq
 		s.keep(&result)
@@ -184,7 +185,7 @@ func (m *Machine) repeat(s *session, seq uint64) {
 }
 
 // answerTo finds the event that answers a command among those that it caused.
-func answerTo(c *engine.Command, events []engine.Event) engine.Event {
+func answerTo(c *engine.Command, events []engine.Event) *engine.Event {
 	want := engine.EventNone
 	switch c.Op { //nolint:exhaustive // all others are answered first
 	case engine.OpMassCancel, engine.OpKill, engine.OpRevive, engine.OpProtection, engine.OpAccount:
@@ -195,10 +196,10 @@ func answerTo(c *engine.Command, events []engine.Event) engine.Event {
 	}
 	for i := range events {
 		if v := &events[i]; want == engine.EventNone || v.Kind == want || v.Kind == engine.EventRejected {
-			return *v
+			return v
 		}
 	}
-	return engine.Event{}
+	return &engine.Event{}
 }
 
 func (m *Machine) open(r *wire.Record) {
