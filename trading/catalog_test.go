@@ -37,16 +37,16 @@ func (n numbers) Asset(_ context.Context, code string) (engine.AssetID, error) {
 	return n[code], nil
 }
 
-func development(t testing.TB) []trading.Terms {
-	t.Helper()
+func development(tb testing.TB) []trading.Terms {
+	tb.Helper()
 	file, err := os.Open("../internal/devstack/stack/markets.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
 	list, err := trading.ReadTerms(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return list
 }

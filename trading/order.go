@@ -122,7 +122,7 @@ type Update struct {
 }
 
 // Refusal is why an order, an amendment or a cancel was not accepted. Nothing was done.
-type Refusal struct {
+type Refusal struct { //nolint:errname // callers say that something was refused, and why
 	Code  string // stable, in snake case: the engine's code or one of ours
 	Field string // of the request: "price", "quantity"; empty where no one field is to blame
 	Text  string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"time"
 
@@ -202,16 +203,20 @@ func (r *reader) tiers() {
 }
 
 // relations looks at fields that bound each other.
-func (r *reader) relations() {
+func (r *reader) relations() { //nolint:cyclop // a list of checks
 	c, t := &r.market.Config, r.terms
+	high := c.StaticHigh
+	if high == 0 {
+		high = math.MaxInt64
+	}
 	switch {
 	case c.MaxQty < c.MinQty:
 		r.fail("maxQuantity", "%s is below the least quantity", "give at least "+t.MinQuantity, t.MaxQuantity)
 	case !c.MaxNotional.IsZero() && c.MaxNotional.Less(c.MinNotional):
 		r.fail("maxNotional", "%s is below the least", "give at least "+t.MinNotional, t.MaxNotional)
-	case c.StaticHigh != 0 && c.StaticHigh < c.StaticLow:
+	case high < c.StaticLow:
 		r.fail("highPrice", "%s is below the lowest price", "give at least "+t.LowPrice, t.HighPrice)
-	case c.Reference != 0 && (c.Reference < c.StaticLow || c.StaticHigh != 0 && c.Reference > c.StaticHigh):
+	case c.Reference != 0 && (c.Reference < c.StaticLow || c.Reference > high):
 		r.fail("reference", "%s is outside the bounds of prices", "give one inside", t.Reference)
 	case c.BreakerPPM != 0 && c.BreakerWindow == 0:
 		r.fail("breakerWindow", "the breaker has none", "give one, such as 5m")
