@@ -103,6 +103,9 @@ func (s *Session) Close() {
 	<-s.ended
 }
 
+// Done is closed when the session is over, for whatever reason.
+func (s *Session) Done() <-chan struct{} { return s.ended }
+
 // Do gives commands in one go and returns their results in order. Errors: those of a
 // session that is over, or that of ctx; then commands may have taken effect.
 func (s *Session) Do(ctx context.Context, commands ...engine.Command) ([]wire.Result, error) {
