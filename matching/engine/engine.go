@@ -43,6 +43,9 @@ type Engine struct {
 	accounts  []account
 	balances  []balance
 	supply    []Amount // of each asset, all balances together
+	sum       uint64   // of the hashes of all balances but those in unsummed
+	unsummed  []uint32 // places of balances that may have changed
+	changed   []uint64 // a bit for each balance: it is in unsummed
 	guards    []guard  // by account, market
 	keys      keys
 	transfers transfers
@@ -100,6 +103,8 @@ func New(cfg Config) (*Engine, error) {
 		accounts: make([]account, cfg.Accounts),
 		balances: make([]balance, uint64(cfg.Accounts)*uint64(cfg.Assets)),
 		supply:   make([]Amount, cfg.Assets),
+		unsummed: make([]uint32, 0, maxUnsummed),
+		changed:  make([]uint64, (uint64(cfg.Accounts)*uint64(cfg.Assets)+63)/64),
 		keys:     newKeys(cfg.Keys, cfg.Retention == 0), transfers: newTransfers(cfg.Transfers),
 	}
 	e.accounts[0].made = true
@@ -174,11 +179,7 @@ func (e *Engine) apply(c *Command) Code {
 	case OpState:
 		return e.setState(c)
 	case OpCheckpoint:
-		sum := e.Digest()
-		var balances BalanceDigester
-		e.Walk(&balances)
-		ev := e.emit(EventCheckpoint)
-		ev.Digest, ev.Balances = sum, balances.Sum()
+		e.checkpoint()
 		return CodeNone
 	case OpCredit, OpDebit:
 		e.transfer(c)

@@ -18,7 +18,7 @@ const (
 	EventState                // Market, State, Code: why, Until
 	EventAuction              // Market, Price, Qty: what an auction traded
 	EventAccount              // Account: made or changed; Market: protection; Qty: orders ended
-	EventCheckpoint           // Digest, Balances
+	EventCheckpoint           // Digest (of what has its turn), Balances
 )
 
 // Event is one thing that happened. Seq is dense over the shard: the first event

@@ -29,8 +29,8 @@ type keyEntry struct {
 type keys struct {
 	list        []keyEntry
 	index       []keySlot // twice the entries or more, linear probing
-	first, tail uint32   // by time
-	head        uint32   // first whose retention is not over
+	first, tail uint32    // by time
+	head        uint32    // first whose retention is not over
 	free        uint32
 	used        uint32
 	bound       uint32

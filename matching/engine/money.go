@@ -144,19 +144,20 @@ func (e *Engine) settle(m *market, d *deal) {
 		held, _ = costOf(d.hold, d.qty, m.cfg.TickUnits)
 	}
 	d.buyFee, d.sellFee = feeOf(d.base, d.buyRate), feeOf(d.cost, d.sellRate)
-	paid := e.balance(d.buyer, m.cfg.Quote)
+	e.roomToUnsum(6)
+	paid := e.unsum(d.buyer, m.cfg.Quote)
 	paid.reserved.sub(held)
 	held.sub(d.cost)
 	paid.available.add(held)
 	d.gained = d.base
 	d.gained.sub(d.buyFee)
-	e.balance(d.buyer, m.cfg.Base).available.add(d.gained)
-	e.balance(d.seller, m.cfg.Base).reserved.sub(d.base)
+	e.unsum(d.buyer, m.cfg.Base).available.add(d.gained)
+	e.unsum(d.seller, m.cfg.Base).reserved.sub(d.base)
 	got := d.cost
 	got.sub(d.sellFee)
-	e.balance(d.seller, m.cfg.Quote).available.add(got)
+	e.unsum(d.seller, m.cfg.Quote).available.add(got)
 	if d.buyRate|d.sellRate != 0 {
-		e.balance(0, m.cfg.Base).available.add(d.buyFee)
-		e.balance(0, m.cfg.Quote).available.add(d.sellFee)
+		e.unsum(0, m.cfg.Base).available.add(d.buyFee)
+		e.unsum(0, m.cfg.Quote).available.add(d.sellFee)
 	}
 }

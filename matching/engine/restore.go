@@ -302,6 +302,7 @@ func (e *Engine) rebuild(d *decoder) { //nolint:cyclop // a list of checks
 			return
 		}
 	}
+	e.sumAll()
 	e.clock()
 	e.forget()
 }

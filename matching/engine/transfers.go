@@ -86,7 +86,8 @@ func (e *Engine) checkTransfer(c *Command) (Code, *uint64) {
 
 // move moves what a transfer moves.
 func (e *Engine) move(c *Command) Code {
-	b := e.balance(uint32(c.Account), c.Asset)
+	e.roomToUnsum(1)
+	b := e.unsum(uint32(c.Account), c.Asset)
 	if c.Op == OpCredit {
 		sum, ok := e.supply[c.Asset].Add(c.Amount)
 		if !ok {

@@ -2,7 +2,7 @@ package engine
 
 // Walk shows the whole state to v, in the order that Visitor names.
 func (e *Engine) Walk(v Visitor) {
-	v.State(&StateRow{Kind: RowClock, Time: e.now, Seq: e.seq, Ages: e.ages})
+	v.State(e.clockRow())
 	var row OrderRow
 	for i := range e.markets {
 		if m := &e.markets[i]; m.made {
@@ -13,11 +13,19 @@ func (e *Engine) Walk(v Visitor) {
 	e.walkMoney(v)
 }
 
-func (e *Engine) walkMarket(v Visitor, m *market, row *OrderRow) {
-	v.State(&StateRow{
+func (e *Engine) clockRow() *StateRow {
+	return &StateRow{Kind: RowClock, Time: e.now, Seq: e.seq, Ages: e.ages}
+}
+
+func (m *market) row() *StateRow {
+	return &StateRow{
 		Kind: RowMarket, Market: m.id, Config: m.cfg, State: m.state, Next: m.next, Time: m.until,
 		Last: m.last, Reference: m.ref, Traded: m.traded, Start: m.start, First: m.first, Waiting: m.waiting,
-	})
+	}
+}
+
+func (e *Engine) walkMarket(v Visitor, m *market, row *OrderRow) {
+	v.State(m.row())
 	for _, l := range m.ladders() {
 		for rank, ok := l.best, l.n != 0; ok; rank, ok = l.below(rank) {
 			for p := l.at(rank).head; p != 0; p = e.rows[p].next {

@@ -126,9 +126,7 @@ func (e *Engine) do(c *engine.Command) {
 	case engine.OpMarket:
 		e.reject(c, engine.CodeBadConfig)
 	case engine.OpCheckpoint:
-		var balances engine.BalanceDigester
-		e.Walk(&balances)
-		e.emit(engine.Event{Kind: engine.EventCheckpoint, Digest: e.Digest(), Balances: balances.Sum()})
+		e.checkpoint()
 	case engine.OpNone:
 		e.reject(c, engine.CodeUnknownOp)
 	default:

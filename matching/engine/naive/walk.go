@@ -83,21 +83,30 @@ func (e *Engine) walkBalances(v engine.Visitor) {
 	}
 }
 
-func (e *Engine) walkMarket(m *market, v engine.Visitor) {
-	row := engine.StateRow{
+func (e *Engine) marketRow(m *market) *engine.StateRow {
+	row := &engine.StateRow{
 		Kind: engine.RowMarket, Market: m.id, Config: m.cfg, State: m.state, Next: m.next, Time: m.until, Last: m.last,
 		Reference: m.reference, Traded: m.traded,
 	}
 	if m.windowOpen {
 		row.Start, row.First = m.windowBegan, m.windowFirst
 	}
+	for _, o := range e.orders {
+		if o.market == m {
+			row.Waiting += uint32(o.rows())
+		}
+	}
+	return row
+}
+
+func (e *Engine) walkMarket(m *market, v engine.Visitor) {
+	v.State(e.marketRow(m))
 	stops := map[engine.Side][]*order{}
 	var unseen []*order
 	for _, o := range e.orders {
 		if o.market != m {
 			continue
 		}
-		row.Waiting += uint32(o.rows())
 		switch {
 		case o.waitsForPrice():
 			stops[o.side] = append(stops[o.side], o)
@@ -105,7 +114,6 @@ func (e *Engine) walkMarket(m *market, v engine.Visitor) {
 			unseen = append(unseen, o)
 		}
 	}
-	v.State(&row)
 	slices.SortFunc(stops[engine.Buy], func(a, b *order) int {
 		return cmp.Or(cmp.Compare(a.trigger, b.trigger), cmp.Compare(a.queued, b.queued))
 	})
