@@ -74,6 +74,7 @@ func scenes() []scene {
 		{workflow: "collect", name: "gas_posted", subject: "gas_1", state: custody.WithdrawalApproved, chain: mined, end: "posted"},
 		{workflow: "collect", name: "refused", subject: "col_2", state: custody.WithdrawalApproved, fail: map[string][]error{"reserve": {custody.ErrIllegal}}, end: "cancelled"},
 		{workflow: "deposit", name: "withdrawable", deposit: []custody.DepositState{custody.DepositConfirming, custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
+		{workflow: "deposit", name: "flows_on", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "taken_back", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositReorged, custody.DepositDebited}, end: "debited"},
 		{workflow: "transfer", name: "done", subject: "fnd_1", transfer: trading.TransferDone, end: "done"},
 		{workflow: "transfer", name: "refused", subject: "fnd_2", transfer: trading.TransferRefused, end: "refused"},

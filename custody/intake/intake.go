@@ -30,6 +30,7 @@ type Ledger interface {
 	Attest(ctx context.Context, a ledger.Attestation) error
 	Position(ctx context.Context, asset string) (ledger.Position, error)
 	Balances(ctx context.Context, ids ...ledger.AccountID) ([]ledger.Balance, error)
+	Transaction(ctx context.Context, id string) (ledger.Record, error)
 }
 
 // Config holds the collaborators of an Intake; all are needed.

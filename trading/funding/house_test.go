@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"strongroom/custody/custodydb"
+	"strongroom/custody/custodytest"
 	"strongroom/internal/mtls"
 	"strongroom/internal/pg"
 	"strongroom/internal/testenv"
@@ -62,12 +63,28 @@ func newHouse(tb testing.TB) *house {
 	h.ledger, err = ledger.New(ledger.Config{Pool: h.pool, Clock: time.Now}) //nolint:forbidigo // nothing here depends on it
 	h.must(err)
 	tb.Cleanup(func() { _ = h.ledger.Close(context.Background()) })
+	h.trade()
+	return h
+}
+
+// on is a house on a custody that there is.
+func on(tb testing.TB, k *custodytest.Kit) *house {
+	tb.Helper()
+	h := &house{tb: tb, pool: k.Pool, ledger: k.Ledger}
+	url, _, _ := strings.Cut(k.Pool.Config().ConnString(), "&pool_max_conns=")
+	h.must(pg.Migrate(tb.Context(), url, settle.Migrations(), funding.Migrations()))
+	h.trade()
+	return h
+}
+
+// trade opens the shard and what moves money to it.
+func (h *house) trade() {
+	h.tb.Helper()
 	h.shard()
 	h.link = funding.NewLink(h.client)
-	tb.Cleanup(func() { _ = h.link.Close() })
+	h.tb.Cleanup(func() { _ = h.link.Close() })
 	h.cfg = funding.Config{Pool: h.pool, Ledger: h.ledger, Shard: shard, Assets: codes(), Start: start, Engine: h.link, Clock: time.Now} //nolint:forbidigo // as above
 	h.store = h.with(h.cfg)
-	return h
 }
 
 func (h *house) must(err error) {

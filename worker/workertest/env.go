@@ -41,7 +41,7 @@ func Activities(tb testing.TB, desk *Desk, intake *Intake, carrier ...*Transfers
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return worker.Activities{Outgoing: outgoing, Deposit: deposits, Transfer: transfers}
+	return worker.Activities{Outgoing: outgoing, Deposit: deposits.Onward(intake), Transfer: transfers}
 }
 
 // Env returns the SDK's time-skipping environment with everything registered.

@@ -14,6 +14,9 @@ type Intake struct {
 	errs   []error
 	looks  int
 	hook   func(look int)
+
+	forwardErrs []error
+	forwards    int
 }
 
 // NewIntake returns an intake that shows these states in order.
@@ -24,6 +27,35 @@ func (i *Intake) Fail(errs ...error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.errs = append(i.errs, errs...)
+}
+
+// FailForward makes the next attempts to let a deposit flow on answer with errs.
+func (i *Intake) FailForward(errs ...error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.forwardErrs = append(i.forwardErrs, errs...)
+}
+
+// Forwards returns how often a deposit was to flow on.
+func (i *Intake) Forwards() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.forwards
+}
+
+// Forward lets a deposit flow on.
+func (i *Intake) Forward(_ context.Context, id string) (string, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.forwards++
+	if len(i.forwardErrs) > 0 {
+		err := i.forwardErrs[0]
+		i.forwardErrs = i.forwardErrs[1:]
+		if err != nil {
+			return "", err
+		}
+	}
+	return "fnd_of_" + id, nil
 }
 
 // Before runs hook at the start of each look, outside the intake's lock.

@@ -43,6 +43,16 @@ const Workflow = temporalx.Workflow[Input, custody.DepositProgress]("Deposit")
 // for what the house holds, so it is not local.
 const Advance = temporalx.Activity[Ref, custody.DepositProgress]("custody.AdvanceDeposit")
 
+// Forwarded is what became of a deposit that may be withdrawn.
+type Forwarded struct {
+	// Transfer is the one that moves it on to trading; empty where it stays.
+	Transfer string `json:"transfer,omitempty"`
+}
+
+// Forward has a deposit that may be withdrawn flow on to trading, where its customer
+// wants that. What was decided once stays.
+const Forward = temporalx.LocalActivity[Ref, Forwarded]("trading.ForwardDeposit")
+
 // Moved tells the workflow to look again.
 const Moved = temporalx.Signal[Fact]("moved")
 

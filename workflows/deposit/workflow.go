@@ -63,6 +63,7 @@ func (f *follower) round(ctx workflow.Context) (bool, error) {
 			f.naps = 0
 		}
 		f.now = View{DepositProgress: progress}
+		f.forward(ctx)
 	}
 	if err := f.show(ctx); err != nil {
 		return false, err
@@ -76,6 +77,26 @@ func (f *follower) round(ctx workflow.Context) (bool, error) {
 		f.naps = 0
 	}
 	return false, nil
+}
+
+// flowsOn is the change by which deposits flow on to trading.
+const flowsOn = "flows-on-to-trading"
+
+// forward has what may be withdrawn now flow on, where its customer wants that. What
+// fails is tried again in the next round: until then the deposit has not ended. What is
+// refused stays where it is, and its customer can move it.
+func (f *follower) forward(ctx workflow.Context) {
+	if f.now.State != custody.DepositWithdrawable || workflow.GetVersion(ctx, flowsOn, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return
+	}
+	_, err := Forward.Run(ctx, temporalx.Quick, Ref{ID: f.id})
+	if err == nil {
+		return
+	}
+	workflow.GetLogger(ctx).Warn("deposit does not flow on", "deposit", f.id, "reason", temporalx.Reason(err))
+	if !temporalx.IsRefused(err) {
+		f.now.Trouble = temporalx.Reason(err)
+	}
 }
 
 // drain reads the signals that are here and reports whether there were any.

@@ -2,6 +2,7 @@ package deposit_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -108,6 +109,35 @@ func TestStateShowsTrouble(t *testing.T) {
 		}
 	}, 30*time.Second)
 	run(t, env)
+}
+
+// What may be withdrawn flows on, and nothing before.
+func TestWhatMayBeWithdrawnFlowsOn(t *testing.T) {
+	down := errors.New("connection refused")
+	for name, tc := range map[string]struct {
+		states   []custody.DepositState
+		fail     []error
+		forwards int
+	}{
+		"the usual way":          {states: []custody.DepositState{custody.DepositCredited, custody.DepositWithdrawable}, forwards: 1},
+		"never withdrawable":     {states: []custody.DepositState{custody.DepositCredited, custody.DepositDebited}},
+		"the database is down":   {states: []custody.DepositState{custody.DepositWithdrawable}, fail: []error{down, down}, forwards: 3},
+		"down for a long time":   {states: []custody.DepositState{custody.DepositWithdrawable}, fail: slices.Repeat([]error{down}, 30), forwards: 31},
+		"refused: it stays then": {states: []custody.DepositState{custody.DepositWithdrawable}, fail: []error{custody.ErrNotFound}, forwards: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var shown []custody.DepositProgress
+			for _, s := range tc.states {
+				shown = append(shown, at(s))
+			}
+			intake := workertest.NewIntake(shown...)
+			intake.FailForward(tc.fail...)
+			end := run(t, workertest.Env(t, nil, intake))
+			if end.State != tc.states[len(tc.states)-1] || intake.Forwards() != tc.forwards {
+				t.Errorf("ended %+v, was to flow on %d times, want %d", end, intake.Forwards(), tc.forwards)
+			}
+		})
+	}
 }
 
 func TestStopIsNoEndOfTheDeposit(t *testing.T) {
