@@ -9,14 +9,10 @@ import (
 
 // children are the platform's own processes, in the order of their start.
 func children(at stack.Ports) []stack.Child {
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	signer := filepath.Join(filepath.Dir(self), "signer")
+	self, beside := binaries()
 	return []stack.Child{
 		{
-			Name: "signer", Command: []string{signer, "serve"}, Endpoint: at.Signer,
+			Name: "signer", Command: []string{beside("signer"), "serve"}, Endpoint: at.Signer,
 			ReadyURL: "http://" + at.SignerMetrics + "/healthz",
 			// The passphrase is random and as long as the key: stretching it adds
 			// nothing but a slow start.
@@ -28,6 +24,29 @@ func children(at stack.Ports) []stack.Child {
 		},
 		{Name: "api", Command: []string{self, "api"}, Endpoint: "http://" + at.API, ReadyURL: "http://" + at.API + "/readyz"},
 	}
+}
+
+// withTrading adds what trades to the children: matching before everything that asks it.
+func withTrading(list []stack.Child, at stack.Ports) []stack.Child {
+	self, program := binaries()
+	matching := stack.Child{
+		Name: "matching", Command: append([]string{program("matching")}, stack.MatchingFlags()...), Endpoint: at.Matching,
+		ReadyURL: "http://" + at.MatchingMetrics + "/healthz",
+	}
+	trading := stack.Child{
+		Name: "trading", Command: []string{self, "trading"}, Endpoint: at.TradingMetrics,
+		ReadyURL: "http://" + at.TradingMetrics + "/readyz",
+	}
+	return append([]stack.Child{matching, trading}, list...)
+}
+
+// binaries are this program and how to find the one beside it.
+func binaries() (self string, beside func(string) string) {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return self, func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 }
 
 // farewell says where everything is.

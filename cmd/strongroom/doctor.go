@@ -102,12 +102,14 @@ func servers(e *env, root string) []finding {
 		{"geth", devstack.GethBin, []string{"--version"}},
 		{"btcd", devstack.BtcdBin, []string{"--version"}},
 		{"litecoind", devstack.LitecoindBin, []string{"--version"}},
-		{"signer", signerBin, []string{"--help"}},
+		{"signer", ownBin("signer"), []string{"--help"}},
+		{"matching", ownBin("matching"), []string{"--help"}},
 	}
 	findings := make([]finding, 0, len(list))
 	for _, s := range list {
 		f := finding{name: s.name, remedy: "make tools"}
-		if s.name == "signer" {
+		own := s.name == "signer" || s.name == "matching"
+		if own {
 			f.remedy = "make build"
 		}
 		bin, err := s.find(root)
@@ -126,7 +128,7 @@ func servers(e *env, root string) []finding {
 		if s.name == "temporal" {
 			f.detail = strings.Join(lines, ", ") + "  " + bin
 		}
-		if s.name == "signer" {
+		if own {
 			f.detail = bin
 		}
 		findings = append(findings, f)
@@ -134,16 +136,19 @@ func servers(e *env, root string) []finding {
 	return findings
 }
 
-func signerBin(string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find own binary: %w", err)
+// ownBin finds a binary of the platform beside this one.
+func ownBin(name string) func(string) (string, error) {
+	return func(string) (string, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("find own binary: %w", err)
+		}
+		bin := filepath.Join(filepath.Dir(self), name)
+		if _, err := os.Stat(bin); err != nil {
+			return "", fmt.Errorf("%s is not built", bin)
+		}
+		return bin, nil
 	}
-	bin := filepath.Join(filepath.Dir(self), "signer")
-	if _, err := os.Stat(bin); err != nil {
-		return "", fmt.Errorf("%s is not built", bin)
-	}
-	return bin, nil
 }
 
 func disk(dir string) finding {

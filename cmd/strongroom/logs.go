@@ -17,7 +17,7 @@ type logsCommand struct {
 
 	Follow  bool   `short:"f" help:"Go on printing what is added."`
 	Lines   int    `short:"n" help:"Print only the last lines; 0 for all." default:"200"`
-	Service string `arg:"" help:"postgres, anvil, btcd, temporal, signer, worker or api."`
+	Service string `arg:"" help:"postgres, anvil, btcd, temporal, signer, matching, trading, worker or api."`
 }
 
 const (

@@ -10,6 +10,8 @@ import (
 	"strongroom/identity"
 	"strongroom/internal/pg"
 	"strongroom/ledger"
+	"strongroom/matching/settle"
+	"strongroom/trading/funding"
 )
 
 // migrateCommand updates the database and, where an assets file is named, the
@@ -36,7 +38,10 @@ func (c *migrateCommand) Run(e *env) error {
 // migrations lists every domain that owns tables, in the order in which they
 // are made.
 func migrations() []pg.Source {
-	return []pg.Source{ledger.Migrations(), identity.Migrations(), assets.Migrations(), custodydb.Migrations()}
+	return []pg.Source{
+		ledger.Migrations(), identity.Migrations(), assets.Migrations(), custodydb.Migrations(),
+		settle.Migrations(), funding.Migrations(),
+	}
 }
 
 func migrate(ctx context.Context, url string) error {

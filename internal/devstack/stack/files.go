@@ -67,6 +67,8 @@ func (l Layout) writeFiles(s Settings, login secrets, token string) error {
 		"chains.json":        string(list) + "\n",
 		"assets.json":        strings.ReplaceAll(assetsFile, tokenMark, token),
 		"signer-policy.json": strings.ReplaceAll(policyFile, tokenMark, token),
+		"markets.json":       marketsFile,
+		"rights.json":        rightsFile,
 	} {
 		if err := writeSecret(l.path(name), text); err != nil {
 			return err

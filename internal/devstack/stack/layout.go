@@ -56,7 +56,7 @@ func (l Layout) create() error {
 	if err := os.MkdirAll(l.Dir, 0o711); err != nil { //nolint:gosec // passable, not readable
 		return fmt.Errorf("create state folder: %w", err)
 	}
-	for _, name := range []string{"logs", "run", "secrets", "anvil", "geth", "btcd", "litecoind", "signer", "sanctions"} {
+	for _, name := range []string{"logs", "run", "secrets", "anvil", "geth", "btcd", "litecoind", "signer", "sanctions", "matching"} {
 		if err := os.MkdirAll(l.path(name), 0o700); err != nil {
 			return fmt.Errorf("create folder: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 
 	"strongroom/internal/devstack"
@@ -71,6 +72,9 @@ func (s *Stack) postgres(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.env = s.cfg.Layout.env(s.settings, cfg.URL(database))
+	if s.cfg.Trading {
+		maps.Copy(s.env, s.cfg.Layout.tradingEnv(s.settings))
+	}
 	service := devstack.Service{Name: "postgres", Spec: cfg.Spec, Endpoint: devstack.Loopback(cfg.Port)}
 	if err := s.run(ctx, service); err != nil {
 		return "", err

@@ -25,6 +25,9 @@ const (
 	portSignerMetrics   = "signer-metrics"
 	portWorkerMetrics   = "worker-metrics"
 	portAPI             = "api"
+	portMatching        = "matching"
+	portMatchingMetrics = "matching-metrics"
+	portTradingMetrics  = "trading-metrics"
 )
 
 // PreferredPorts are the ports on 127.0.0.1 that a new folder asks for. A taken
@@ -35,6 +38,7 @@ func PreferredPorts() map[string]int {
 		portAnvil: 18545, portBtcd: 18443, portLitecoin: 19443, portSigner: 17443,
 		portGeth: 18546, portGethEngine: 18551,
 		portTemporalMetrics: 19090, portSignerMetrics: 19091, portWorkerMetrics: 19092,
+		portMatching: 17543, portMatchingMetrics: 19093, portTradingMetrics: 19094,
 	}
 }
 

@@ -31,9 +31,12 @@ const (
 	firstBlocks = 120
 )
 
-// Child is one of the platform's own processes.
+// Child is one of the platform's own processes, or a task between two of them.
 type Child struct {
-	Name    string
+	Name string
+	// Task is done once, at its place in the order, given what all processes are told;
+	// nil for a process. detail is for people.
+	Task    func(ctx context.Context, env map[string]string) (detail string, err error)
 	Command []string
 	Env     map[string]string // beside what all are told
 	// ReadyURL answers 200 when the process serves.
@@ -48,6 +51,8 @@ type Config struct {
 	// EVM is the node of the Ethereum chain, EVMAnvil or EVMGeth. Empty: the one
 	// that made the folder's chain, anvil for a new folder.
 	EVM string
+	// Trading has the processes told where matching is; Children says whether it runs.
+	Trading bool
 	// Migrate brings the platform's database up to date.
 	Migrate func(ctx context.Context, databaseURL string) error
 	// LoadAssets enters the assets of a file into the platform's registry.
@@ -67,6 +72,7 @@ type Config struct {
 // Ports tells the children's ports.
 type Ports struct {
 	API, WorkerMetrics, Signer, SignerMetrics string // host:port
+	Matching, MatchingMetrics, TradingMetrics string
 }
 
 // Stack is a running platform.
@@ -173,6 +179,9 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	for _, child := range s.cfg.Children(s.childPorts()) {
 		run := func(ctx context.Context) (string, error) { return child.Endpoint, s.child(ctx, child) }
+		if child.Task != nil {
+			run = func(ctx context.Context) (string, error) { return child.Task(ctx, s.env) }
+		}
 		if err := s.step(ctx, child.Name, run); err != nil {
 			return err
 		}
@@ -224,7 +233,7 @@ func (s *Stack) prepare(context.Context) (string, error) {
 			*into = text
 		}
 	}
-	if err := mtls.EnsureDev(l.path("tls"), "signer", "worker", "api", "cli"); err != nil {
+	if err := mtls.EnsureDev(l.path("tls"), "signer", "worker", "api", "cli", "matching", "trading"); err != nil {
 		return "", fmt.Errorf("issue certificates: %w", err)
 	}
 	return l.Dir, nil
@@ -273,5 +282,6 @@ func (s *Stack) childPorts() Ports {
 	return Ports{
 		API: at(portAPI), WorkerMetrics: at(portWorkerMetrics),
 		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
+		Matching: at(portMatching), MatchingMetrics: at(portMatchingMetrics), TradingMetrics: at(portTradingMetrics),
 	}
 }
