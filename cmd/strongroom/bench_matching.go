@@ -13,7 +13,8 @@ import (
 // benchMatchingCommand measures the matching engine in this process, and its service in
 // processes of its own, in a folder that goes with it.
 type benchMatchingCommand struct {
-	Only     string        `help:"What to measure: engine, service or all." enum:"engine,service,all" default:"all"`
+	Only     string        `help:"What to measure: engine, replay, service or all." enum:"engine,replay,service,all" default:"all"`
+	Nodes    []int         `help:"Service: shards to measure, by their number of nodes." default:"1,3"`
 	Runs     int           `help:"Runs of each figure; the median counts." default:"5"`
 	Duration time.Duration `help:"Service: length of one measurement." default:"5s"`
 	Lines    int           `help:"Service: sessions that send at once." default:"4"`
@@ -36,7 +37,7 @@ func (c *benchMatchingCommand) Run(e *env) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	var report matchingbench.Report
-	if c.Only != "service" {
+	if c.Only == "engine" || c.Only == "all" {
 		for _, load := range matchingbench.Loads() {
 			figures, err := matchingbench.RunEngine(load, c.Runs)
 			if err != nil {
@@ -45,8 +46,16 @@ func (c *benchMatchingCommand) Run(e *env) (err error) {
 			e.printf("%s: %.1f ns a command\n", load.Name, figures.Nanos)
 			report.Engine = append(report.Engine, figures)
 		}
+		if report.Stalls, err = matchingbench.RunStalls(e.clock); err != nil {
+			return err
+		}
 	}
-	if c.Only != "engine" {
+	if c.Only == "replay" || c.Only == "all" {
+		if err := c.replay(e, dir, &report); err != nil {
+			return err
+		}
+	}
+	if c.Only == "service" || c.Only == "all" {
 		if err := c.service(e, dir, &report); err != nil {
 			return err
 		}
@@ -60,17 +69,29 @@ func (c *benchMatchingCommand) service(e *env, dir string, report *matchingbench
 	if err != nil {
 		return err
 	}
-	for _, nodes := range []int{1, 3} {
-		figures, err := matchingbench.RunService(e.ctx, matchingbench.ServiceConfig{
-			Bin: bin, Dir: dir, Nodes: nodes, Lines: c.Lines, Rates: c.Rates, Duration: c.Duration, Runs: c.Runs, Clock: e.clock,
-			Progress: func(line string) { e.printf("%s\n", line) },
-		})
+	for _, nodes := range c.Nodes {
+		figures, err := matchingbench.RunService(e.ctx, c.config(e, bin, dir, nodes))
 		if err != nil {
 			return err
 		}
 		report.Service = append(report.Service, figures)
 	}
 	return nil
+}
+
+func (c *benchMatchingCommand) replay(e *env, dir string, report *matchingbench.Report) error {
+	bin, err := matchingBin()
+	if err == nil {
+		report.Replay, err = matchingbench.RunReplay(e.ctx, c.config(e, bin, dir, 1))
+	}
+	return err
+}
+
+func (c *benchMatchingCommand) config(e *env, bin, dir string, nodes int) matchingbench.ServiceConfig {
+	return matchingbench.ServiceConfig{
+		Bin: bin, Dir: dir, Nodes: nodes, Lines: c.Lines, Rates: c.Rates, Duration: c.Duration, Runs: c.Runs, Clock: e.clock,
+		Progress: func(line string) { e.printf("%s\n", line) },
+	}
 }
 
 // matchingBin is the program matching, which lies beside this one.

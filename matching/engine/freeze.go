@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"strongroom/internal/hugepage"
 )
 
 // Frozen is a copy of a shard's state at one moment: what Snapshot and Walk read, and
@@ -16,7 +18,8 @@ type Frozen struct {
 }
 
 // Freeze copies the state, into the memory of a Frozen that is no longer read where
-// one is given. It takes about as long as copying the bytes of what is in use.
+// one is given. It takes about as long as copying the bytes of what is in use; the
+// first time also as long as the system takes to give so much memory.
 func (e *Engine) Freeze(into *Frozen) *Frozen {
 	if into == nil {
 		into = &Frozen{}
@@ -24,16 +27,53 @@ func (e *Engine) Freeze(into *Frozen) *Frozen {
 	f := &into.e
 	f.cfg, f.now, f.seq, f.ages = e.cfg, e.now, e.seq, e.ages
 	f.free, f.fresh, f.live = e.free, e.fresh, e.live
-	f.rows = append(f.rows[:0], e.rows[:e.fresh+1]...)
-	f.extras = append(f.extras[:0], e.extras...)
-	f.accounts = append(f.accounts[:0], e.accounts...)
-	f.balances = append(f.balances[:0], e.balances...)
+	f.rows = copied(f.rows, e.rows[:e.fresh+1], len(e.rows))
+	f.extras = copied(f.extras, e.extras, len(e.rows))
+	f.accounts = copied(f.accounts, e.accounts, len(e.accounts))
+	f.balances = copied(f.balances, e.balances, len(e.balances))
 	f.guards = append(f.guards[:0], e.guards...)
-	f.keys.list = append(f.keys.list[:0], e.keys.list...)
+	f.keys.list = copied(f.keys.list, e.keys.list, int(e.keys.bound)+1)
 	f.keys.first, f.keys.used = e.keys.first, e.keys.used
-	f.transfers.list = append(f.transfers.list[:0], e.transfers.list...)
+	f.transfers.list = e.transfers.list[:len(e.transfers.list):len(e.transfers.list)] // none ever changes
 	into.freezeMarkets(e)
 	return into
+}
+
+// prepareStep is for how many rows of each sort Prepare takes memory at once: more than
+// the commands of a log entry can make.
+const prepareStep = 4096
+
+// Prepare takes memory for the next Freeze, a little with each call, until there is as
+// much as a copy needs now: so that no copy has to wait while the system gives it.
+func (e *Engine) Prepare(into *Frozen) {
+	f := &into.e
+	f.rows = reached(f.rows, int(e.fresh)+1, len(e.rows))
+	f.extras = reached(f.extras, len(e.extras), len(e.rows))
+	f.accounts = reached(f.accounts, len(e.accounts), len(e.accounts))
+	f.balances = reached(f.balances, len(e.balances), len(e.balances))
+	f.keys.list = reached(f.keys.list, len(e.keys.list), int(e.keys.bound)+1)
+}
+
+// reached writes to some more of memory where it was written to for fewer than need.
+func reached[T any](memory []T, need, most int) []T {
+	if len(memory) >= need {
+		return memory
+	}
+	if cap(memory) < need {
+		return hugepage.Make[T](most)[:0]
+	}
+	upTo := min(need, len(memory)+prepareStep)
+	clear(memory[len(memory):upTo])
+	return memory[:upTo]
+}
+
+// copied copies from into memory, taking some for as many as there may ever be where it
+// has too little: what is not written to costs nothing.
+func copied[T any](memory, from []T, most int) []T {
+	if cap(memory) < len(from) {
+		memory = hugepage.Make[T](most)
+	}
+	return append(memory[:0], from...)
 }
 
 // freezeMarkets copies the ladders with their pages, which lie behind pointers: all of
@@ -47,7 +87,9 @@ func (f *Frozen) freezeMarkets(e *Engine) {
 			pages += len(l.refs)
 		}
 	}
-	f.pages = slices.Grow(f.pages[:0], pages)
+	if f.pages = f.pages[:0]; cap(f.pages) < pages {
+		f.pages = hugepage.Make[page](2 * pages)[:0]
+	}
 	f.refs, f.pegs = slices.Grow(f.refs[:0], pages), slices.Grow(f.pegs[:0], pegs)
 	f.e.markets = append(f.e.markets[:0], e.markets...)
 	for i := range f.e.markets {

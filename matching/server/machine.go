@@ -57,7 +57,7 @@ type answer struct {
 // NewMachine puts an empty engine behind a log. Metrics may be nil.
 func NewMachine(e Engine, metrics *Metrics, clock func() time.Time) *Machine {
 	m := &Machine{
-		engine: e, ring: newRing(), metrics: metrics, clock: clock,
+		engine: e, ring: newRing(), metrics: metrics, clock: clock, spare: &engine.Frozen{},
 		sessions: map[engine.SessionID]*session{}, markets: map[engine.MarketID]bool{},
 		accounts: map[engine.AccountID][]*link{}, waiting: map[uint64]chan answer{},
 	}
@@ -109,6 +109,7 @@ func (m *Machine) Apply(epoch uint64, leading bool, entry []byte) error {
 		l.flush()
 	}
 	m.touched = m.touched[:0]
+	m.prepare()
 	if m.metrics != nil && commands > 0 {
 		m.metrics.match.Observe(m.clock().Sub(begun).Seconds() / float64(commands))
 	}

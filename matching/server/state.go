@@ -28,6 +28,7 @@ const stateHead = "SRSHARD\x02"
 type Durable interface {
 	Engine
 	Freeze(into *engine.Frozen) *engine.Frozen
+	Prepare(into *engine.Frozen)
 }
 
 var errNotDurable = errors.New("engine keeps no state")
@@ -67,6 +68,13 @@ func (m *Machine) Snapshot(before func(seq uint64) error) (io.WriterTo, error) {
 		f.sessions[id] = &session{owner: s.owner, last: s.last, results: slices.Clone(s.results)}
 	}
 	return f, nil
+}
+
+// prepare takes memory for the next copy.
+func (m *Machine) prepare() {
+	if e, ok := m.engine.(Durable); ok && m.spare != nil {
+		e.Prepare(m.spare)
+	}
 }
 
 // giveBack takes the memory of a copy for the next one.
@@ -157,7 +165,7 @@ func (m *Machine) Restore(r io.Reader, load func(io.Reader) (Engine, error)) (se
 	for _, id := range f.markets {
 		m.markets[id] = true
 	}
-	m.spare = nil
+	m.spare = &engine.Frozen{}
 	m.ring.clear(f.seq + 1)
 	return m.seq, nil
 }

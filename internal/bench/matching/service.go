@@ -53,29 +53,46 @@ type Service struct {
 
 // RunService starts a shard of processes and measures it over TLS.
 func RunService(ctx context.Context, cfg ServiceConfig) (out Service, err error) {
+	cfg.Dir = filepath.Join(cfg.Dir, fmt.Sprintf("nodes-%d", cfg.Nodes))
+	s, b, err := start(ctx, cfg)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, b.client.Close(), s.Stop()) }()
+	return b.measure(ctx)
+}
+
+// start starts a shard and waits until it is led.
+func start(ctx context.Context, cfg ServiceConfig, flags ...string) (*shard.Shard, *bench, error) {
 	s, err := shard.Start(shard.Config{
-		Dir: filepath.Join(cfg.Dir, fmt.Sprintf("nodes-%d", cfg.Nodes)), Bin: cfg.Bin, Nodes: cfg.Nodes,
+		Dir: cfg.Dir, Bin: cfg.Bin, Nodes: cfg.Nodes,
 		Callers: map[string]shard.Rights{caller: {Any: true, Operate: true, Events: true}},
-		Flags:   []string{"--accounts", "1024", "--assets", "2", "--markets", "2", "--keys", "16777216", "--transfers", "65536"},
+		Flags:   append([]string{"--accounts", "1024", "--assets", "2", "--markets", "2", "--keys", "16777216", "--transfers", "65536"}, flags...),
 	})
 	if err != nil {
-		return out, fmt.Errorf("start shard: %w", err)
+		return nil, nil, fmt.Errorf("start shard: %w", err)
 	}
-	defer func() { err = errors.Join(err, s.Stop()) }()
+	b, err := connect(ctx, cfg, s)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Stop())
+	}
+	return s, b, nil
+}
+
+func connect(ctx context.Context, cfg ServiceConfig, s *shard.Shard) (*bench, error) {
 	tls, err := mtls.ClientConfig(s.Certs(), caller, "matching")
 	if err != nil {
-		return out, fmt.Errorf("open certificates: %w", err)
+		return nil, fmt.Errorf("open certificates: %w", err)
 	}
 	to, err := client.New(client.Config{Addresses: s.Addresses(), TLS: tls})
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, to.Close()) }()
 	b := &bench{cfg: cfg, client: to}
 	if b.leader, err = awaitLeader(ctx, to); err != nil {
-		return out, err
+		return nil, errors.Join(err, to.Close())
 	}
-	return b.measure(ctx)
+	return b, nil
 }
 
 // awaitLeader waits until a node leads.
