@@ -11,12 +11,6 @@ import (
 	"strongroom/trading"
 )
 
-// Reasons of refused transfers: the engine's codes.
-const (
-	reasonInsufficient = "insufficient" // outward: less is available in trading
-	reasonOverflow     = "overflow"     // inward: the shard would hold more than it can count
-)
-
 // Tell has the engine do its part of a transfer, for whom it makes an account where there
 // is none. Whether it did or refused, its event will tell: Conclude goes by that. It can
 // be taken again at any time. Errors: trading.ErrNotFound; trading.ErrUnavailable where
@@ -40,7 +34,7 @@ func (s *Store) Tell(ctx context.Context, id string) (trading.Transfer, error) {
 		return t, fmt.Errorf("tell the engine of %s: %w", id, err)
 	}
 	if !answered(code) {
-		return t, fmt.Errorf("%s of account %d: %w (code %d)", id, c.Account, ErrNotTaken, code)
+		return t, fmt.Errorf("%s of account %d: %w (%s)", id, c.Account, ErrNotTaken, trading.CodeName(code))
 	}
 	return t, nil
 }
@@ -123,8 +117,9 @@ func (s *Store) do(ctx context.Context, c engine.Command) (engine.Code, error) {
 }
 
 // Conclude books what the engine's answer calls for, once the settler has settled it, and
-// ends the transfer. Before that it is settle.ErrNotSettled: to be asked again soon. It
-// can be taken again at any time. Other errors: trading.ErrNotFound, those of the ledger.
+// ends the transfer; a refusal's reason is the engine's code. Before that it is
+// settle.ErrNotSettled: to be asked again soon. It can be taken again at any time. Other
+// errors: trading.ErrNotFound, those of the ledger.
 func (s *Store) Conclude(ctx context.Context, id string) (trading.Transfer, error) {
 	t, err := s.load(ctx, id)
 	if err != nil || t.State != trading.TransferPending {
@@ -139,7 +134,7 @@ func (s *Store) Conclude(ctx context.Context, id string) (trading.Transfer, erro
 	}
 	state, reason := trading.TransferDone, ""
 	if done.Code != engine.CodeNone {
-		state, reason = trading.TransferRefused, reasonOf(done.Code)
+		state, reason = trading.TransferRefused, trading.CodeName(done.Code)
 	}
 	switch {
 	case done.Inward && state == trading.TransferRefused:
@@ -161,11 +156,4 @@ func (s *Store) end(ctx context.Context, id string, state trading.TransferState,
 		return trading.Transfer{}, fmt.Errorf("end transfer %s: %w", id, err)
 	}
 	return s.load(ctx, id)
-}
-
-func reasonOf(code engine.Code) string {
-	if code == engine.CodeInsufficient {
-		return reasonInsufficient
-	}
-	return reasonOverflow // the only other one that a transfer is refused with for good
 }
