@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -96,12 +97,12 @@ func (p *pulling) work() {
 	p.tb.Cleanup(func() { cancel(); all.Wait() })
 }
 
-// own gives a customer money in funding and in trading.
-func (p *pulling) own(customer string, inFunding, inTrading uint64) {
+// own gives Alice 10,000 in funding, and money in trading.
+func (p *pulling) own(inTrading uint64) {
 	p.tb.Helper()
-	p.deposit(customer, inFunding+inTrading)
+	p.deposit(alice, 10_000+inTrading)
 	p.mature()
-	got := p.carry(to(trading.ToTrading, customer, "own", "BTC", inTrading))
+	got := p.carry(to(trading.ToTrading, alice, "own", "BTC", inTrading))
 	if got.State != trading.TransferDone {
 		p.tb.Fatalf("%+v", got)
 	}
@@ -113,7 +114,7 @@ func (p *pulling) ask(customer, key string, amount uint64) custody.WithdrawalReq
 
 func TestAWithdrawalPullsWhatItLacks(t *testing.T) {
 	p := newPulling(t, 0)
-	p.own(alice, 10_000, 50_000)
+	p.own(50_000)
 	p.work()
 	amount := 40_000 - p.fee
 	w, repeated, err := p.door.CreateWithdrawal(t.Context(), p.ask(alice, "k", amount))
@@ -138,7 +139,7 @@ func TestAWithdrawalPullsWhatItLacks(t *testing.T) {
 
 func TestManyAtOncePullOnce(t *testing.T) {
 	p := newPulling(t, 0)
-	p.own(alice, 10_000, 90_000)
+	p.own(90_000)
 	p.work()
 	ids := make([]string, 12)
 	var all sync.WaitGroup
@@ -164,7 +165,7 @@ func TestManyAtOncePullOnce(t *testing.T) {
 // The worker is away: the caller hears so, repeats with the same key, and it goes on.
 func TestWhileItIsUnderWayTheCallerRepeats(t *testing.T) {
 	p := newPulling(t, 30*time.Millisecond)
-	p.own(alice, 10_000, 50_000)
+	p.own(50_000)
 	for range 3 {
 		if _, _, err := p.door.CreateWithdrawal(t.Context(), p.ask(alice, "k", 30_000-p.fee)); !errors.Is(err, trading.ErrUnavailable) {
 			t.Fatalf("err = %v", err)
@@ -184,7 +185,7 @@ func TestWhileItIsUnderWayTheCallerRepeats(t *testing.T) {
 // the transfer: the same key may be used later all the same.
 func TestAPullThatDidNotHelpIsNotTheLast(t *testing.T) {
 	p := newPulling(t, 30*time.Millisecond)
-	p.own(alice, 10_000, 50_000)
+	p.own(50_000)
 	ask := p.ask(alice, "k", 30_000-p.fee)
 	if _, _, err := p.door.CreateWithdrawal(t.Context(), ask); !errors.Is(err, trading.ErrUnavailable) {
 		t.Fatal(err)
@@ -224,7 +225,7 @@ func (deaf) Balances(context.Context, string) ([]trading.Balance, uint64, error)
 
 func TestMatchingIsDown(t *testing.T) {
 	p := newPulling(t, 0)
-	p.own(alice, 10_000, 50_000)
+	p.own(50_000)
 	door, err := funding.NewPulling(funding.PullingConfig{Store: p.store, Withdrawals: p.kit.Store, Balances: deaf{}, Assets: p.kit.Assets})
 	p.must(err)
 	for amount, want := range map[uint64]error{9_000 - p.fee: nil, 30_000: trading.ErrUnavailable, 200_000: custody.ErrInsufficient} {
