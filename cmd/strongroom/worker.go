@@ -31,6 +31,7 @@ import (
 type workerCommand struct {
 	stationFlags
 	feeFlags
+	shardFlags
 
 	Database    string            `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Temporal    string            `name:"temporal-address" help:"Address of Temporal." env:"STRONGROOM_TEMPORAL_ADDRESS" default:"127.0.0.1:7233"`
@@ -87,6 +88,7 @@ func (c *workerCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, house.exchange.close()) }()
 	registry := obs.NewRegistry("worker")
 	house.metrics = registry
 	tasks, err := c.tasks(e, house, registry, tracing)
@@ -202,7 +204,11 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	if err != nil {
 		return nil, err
 	}
-	return h, h.open(e.ctx)
+	if err := h.open(e.ctx); err != nil {
+		return nil, err
+	}
+	h.exchange, err = c.exchange(e, h)
+	return h, err
 }
 
 // tasks makes the Temporal worker.
@@ -219,6 +225,10 @@ func (c *workerCommand) tasks(e *env, h *house, metrics *prometheus.Registry, tr
 	if err != nil {
 		return nil, err
 	}
+	steps := worker.Activities{Outgoing: outgoing}
+	if err := h.exchange.activities(&steps, h.intake, deposits); err != nil {
+		return nil, err
+	}
 	lock, err := dispatch.NewAdvisory(h.pool, "outbox")
 	if err != nil {
 		return nil, err
@@ -229,8 +239,7 @@ func (c *workerCommand) tasks(e *env, h *house, metrics *prometheus.Registry, tr
 	}
 	return worker.New(worker.Config{
 		Address: c.Temporal, Namespace: c.Namespace, Identity: "worker@" + host + "/" + strconv.Itoa(os.Getpid()), Keys: ring,
-		Activities: worker.Activities{Outgoing: outgoing, Deposit: deposits},
-		Outbox:     h.store, Lock: lock, Label: h.label,
+		Activities: steps, Outbox: h.store, Lock: lock, Label: h.label,
 		Metrics: metrics, Tracer: tracing.Provider.Tracer("strongroom/worker"), Propagator: tracing.Propagator, Log: e.log,
 	})
 }

@@ -33,6 +33,7 @@ type house struct {
 	store    *custodydb.Store
 	desk     *desk.Desk
 	intake   *intake.Intake
+	exchange *exchange             // nil where the platform does not trade
 	metrics  prometheus.Registerer // of the watchers
 }
 
@@ -131,6 +132,9 @@ func (c *workerCommand) maxReorg(on []custody.AssetInfo) uint64 {
 // label returns the search attributes of a subject's workflow: opaque ids, codes
 // and the order of magnitude only.
 func (h *house) label(ctx context.Context, topic, subject string) (temporalx.Labels, error) {
+	if topic == custodydb.TopicTransfer {
+		return h.exchange.label(ctx, subject)
+	}
 	if topic == custodydb.TopicDeposit {
 		d, err := h.store.DepositRow(ctx, subject)
 		if err != nil {
