@@ -17,6 +17,15 @@ func (e *Engine) Depth(id MarketID, side Side, n int, out []DepthLevel) []DepthL
 	return out
 }
 
+// MarketRow is how a market stands; ok is false for one that was not made.
+func (e *Engine) MarketRow(id MarketID) (row StateRow, ok bool) {
+	m := e.known(id)
+	if m == nil {
+		return StateRow{}, false
+	}
+	return StateRow{Kind: RowMarket, Market: m.id, Config: m.cfg, State: m.state, Next: m.next, Time: m.until, Last: m.last, Reference: m.ref, Traded: m.traded}, true
+}
+
 // Orders appends what waits of an account to out, oldest first.
 func (e *Engine) Orders(id AccountID, out []OrderRow) []OrderRow {
 	if uint64(id) >= uint64(len(e.accounts)) {

@@ -116,11 +116,19 @@ func (s *Server) Depth(ctx context.Context, req *matchingv1.DepthRequest) (*matc
 	m := s.cfg.Machine
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &matchingv1.DepthResponse{
+	out := &matchingv1.DepthResponse{
 		Seq:  m.seq,
 		Bids: levels(m.engine.Depth(id, engine.Buy, n, nil)),
 		Asks: levels(m.engine.Depth(id, engine.Sell, n, nil)),
-	}, nil
+	}
+	if r, ok := m.engine.(interface {
+		MarketRow(id engine.MarketID) (engine.StateRow, bool)
+	}); ok {
+		var row engine.StateRow
+		row, out.Made = r.MarketRow(id)
+		out.State, out.UntilNs, out.Last = uint32(row.State), row.Time, row.Last
+	}
+	return out, nil
 }
 
 func levels(from []engine.DepthLevel) []*matchingv1.Level {

@@ -833,6 +833,10 @@ type DepthResponse struct {
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"` // of the last event that counts
 	Bids          []*Level               `protobuf:"bytes,2,rep,name=bids,proto3" json:"bids,omitempty"`
 	Asks          []*Level               `protobuf:"bytes,3,rep,name=asks,proto3" json:"asks,omitempty"`
+	Made          bool                   `protobuf:"varint,4,opt,name=made,proto3" json:"made,omitempty"`                      // the market has a configuration; else nothing below is known
+	State         uint32                 `protobuf:"varint,5,opt,name=state,proto3" json:"state,omitempty"`                    // of the market, as the engine numbers them
+	UntilNs       int64                  `protobuf:"varint,6,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"` // log time at which an auction or halt ends; zero for not by itself
+	Last          int64                  `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`                      // price of the last trade, or what counts as such; zero for none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,6 +890,34 @@ func (x *DepthResponse) GetAsks() []*Level {
 		return x.Asks
 	}
 	return nil
+}
+
+func (x *DepthResponse) GetMade() bool {
+	if x != nil {
+		return x.Made
+	}
+	return false
+}
+
+func (x *DepthResponse) GetState() uint32 {
+	if x != nil {
+		return x.State
+	}
+	return 0
+}
+
+func (x *DepthResponse) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+func (x *DepthResponse) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
 }
 
 type Level struct {
@@ -1586,11 +1618,15 @@ const file_matching_v1_matching_proto_rawDesc = "" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\">\n" +
 	"\fDepthRequest\x12\x16\n" +
 	"\x06market\x18\x01 \x01(\rR\x06market\x12\x16\n" +
-	"\x06levels\x18\x02 \x01(\rR\x06levels\"\x87\x01\n" +
+	"\x06levels\x18\x02 \x01(\rR\x06levels\"\xe0\x01\n" +
 	"\rDepthResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\x04bids\x18\x02 \x03(\v2\x1d.strongroom.matching.v1.LevelR\x04bids\x121\n" +
-	"\x04asks\x18\x03 \x03(\v2\x1d.strongroom.matching.v1.LevelR\x04asks\"/\n" +
+	"\x04asks\x18\x03 \x03(\v2\x1d.strongroom.matching.v1.LevelR\x04asks\x12\x12\n" +
+	"\x04made\x18\x04 \x01(\bR\x04made\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\rR\x05state\x12\x19\n" +
+	"\buntil_ns\x18\x06 \x01(\x03R\auntilNs\x12\x12\n" +
+	"\x04last\x18\a \x01(\x03R\x04last\"/\n" +
 	"\x05Level\x12\x14\n" +
 	"\x05price\x18\x01 \x01(\x03R\x05price\x12\x10\n" +
 	"\x03qty\x18\x02 \x01(\x03R\x03qty\"(\n" +
