@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -149,8 +150,16 @@ type serveCommand struct {
 	Create  bool          `help:"Create the node where its folder is missing (development)." env:"STRONGROOM_MATCHING_CREATE"`
 }
 
+// gcPercent is how much may be allocated between two collections, as a part of what is
+// in use. That is mostly tables without a pointer in them, so a collection is cheap;
+// new memory is not, where the system has to give it page by page.
+const gcPercent = 20
+
 // Run serves until the process is told to stop or the node halts.
 func (c *serveCommand) Run(e *env) error {
+	if _, given := os.LookupEnv("GOGC"); !given {
+		debug.SetGCPercent(gcPercent)
+	}
 	cfg, err := c.config(e)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type Engine struct {
 	pages     []*page  // not in use
 	pagesMade int      // the last time
 	sessions  sessions
+	warmed    uint64 // what Warm has read, so that it has to
 
 	markets   []market
 	accounts  []account

@@ -3,12 +3,15 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
+
+	"strongroom/internal/hugepage"
 )
 
 const (
@@ -86,15 +89,33 @@ func readLog(dir string, identity uint64) (*replay, error) {
 		if i > 0 && number != numbers[i-1]+1 {
 			return nil, fmt.Errorf("%w: log file %d is missing", ErrCorrupt, numbers[i-1]+1)
 		}
-		raw, err := os.ReadFile(filepath.Join(dir, segmentName(number))) //nolint:gosec // our own folder
+		raw, err := readSegment(filepath.Join(dir, segmentName(number)))
 		if err != nil {
-			return nil, fmt.Errorf("read log file: %w", err)
+			return nil, err
 		}
 		if err := r.segment(raw, number, identity, i == len(numbers)-1); err != nil {
 			return nil, fmt.Errorf("log file %s: %w", segmentName(number), err)
 		}
 	}
 	return r, nil
+}
+
+// readSegment reads a file into large pages: entries stay where they were read.
+func readSegment(name string) ([]byte, error) {
+	f, err := os.Open(name) //nolint:gosec // our own folder
+	if err != nil {
+		return nil, fmt.Errorf("read log file: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at log file: %w", err)
+	}
+	raw := hugepage.Make[byte](int(info.Size()))
+	if _, err := io.ReadFull(f, raw); err != nil {
+		return nil, fmt.Errorf("read log file: %w", err)
+	}
+	return raw, nil
 }
 
 func listSegments(dir string) ([]uint64, error) {

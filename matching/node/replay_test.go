@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	replayEntry    = 1024
 	replayTraders  = 4
 	replayPatience = time.Minute
+	replayGC       = 20 // as the program has it
 )
 
 // BenchmarkReplay starts a node of so many commands behind its last snapshot and waits
@@ -27,6 +29,7 @@ const (
 func BenchmarkReplay(b *testing.B) {
 	cfg := replayConfig(b)
 	recordCommands(b, cfg)
+	defer debug.SetGCPercent(debug.SetGCPercent(replayGC))
 	cfg.Journal.Create = false
 	b.ResetTimer()
 	for range b.N {

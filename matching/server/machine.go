@@ -35,7 +35,13 @@ type Machine struct {
 	accounts map[engine.AccountID][]*link
 	waiting  map[uint64]chan answer
 	spare    *engine.Frozen // memory for the next copy
-	command  engine.Command // that is applied
+	block    [engine.WarmBlock]engine.Command
+	warm     warmer // the engine, where it can read ahead
+}
+
+// warmer is an Engine that reads ahead what commands will need.
+type warmer interface {
+	Warm(commands []engine.Command)
 }
 
 // session is what the log says of a session.
@@ -62,6 +68,7 @@ func NewMachine(e Engine, metrics *Metrics, clock func() time.Time) *Machine {
 		accounts: map[engine.AccountID][]*link{}, waiting: map[uint64]chan answer{},
 	}
 	m.sealer = newSealer(m.ring.push)
+	m.warm, _ = e.(warmer)
 	if metrics != nil {
 		metrics.machine.Store(m)
 	}
@@ -140,28 +147,40 @@ func (m *Machine) record(r *wire.Record) error {
 func (m *Machine) run(r *wire.Record) error {
 	s := m.sessions[r.Session]
 	rest := r.Body
-	c := &m.command
 	var err error
-	for i := range r.Count {
-		if rest, err = wire.ReadCommand(rest, c); err != nil {
-			return fmt.Errorf("run of session %d: %w", r.Session, err)
+	for done := 0; done < r.Count; {
+		block := m.block[:min(len(m.block), r.Count-done)]
+		for i := range block {
+			if rest, err = wire.ReadCommand(rest, &block[i]); err != nil {
+				return fmt.Errorf("run of session %d: %w", r.Session, err)
+			}
 		}
-		seq := r.First + uint64(i)
-		switch {
-		case s == nil || seq > s.last+1: // ended, or an entry before was lost: its stream has been closed
-			continue
-		case seq <= s.last:
-			m.repeat(s, seq)
-			continue
+		if m.warm != nil && len(block) > 1 {
+			m.warm.Warm(block)
 		}
-		c.Time = m.now
-		v := answerTo(c, m.took(m.engine.Apply(c, m.events[:0])))
-		result := wire.Result{Seq: seq, Event: v.Seq, Order: v.Order, Kind: v.Kind, Code: v.Code}
-		s.last = seq
-		s.keep(&result)
-		m.send(s, &result)
+		for i := range block {
+			m.step(s, r.First+uint64(done+i), &block[i]) //nolint:gosec // counts
+		}
+		done += len(block)
 	}
 	return nil
+}
+
+// step applies the command with number seq of a session, or repeats its result.
+func (m *Machine) step(s *session, seq uint64, c *engine.Command) {
+	switch {
+	case s == nil || seq > s.last+1: // ended, or an entry before was lost: its stream has been closed
+		return
+	case seq <= s.last:
+		m.repeat(s, seq)
+		return
+	}
+	c.Time = m.now
+	v := answerTo(c, m.took(m.engine.Apply(c, m.events[:0])))
+	result := wire.Result{Seq: seq, Event: v.Seq, Order: v.Order, Kind: v.Kind, Code: v.Code}
+	s.last = seq
+	s.keep(&result)
+	m.send(s, &result)
 }
 
 func (s *session) keep(r *wire.Result) {
