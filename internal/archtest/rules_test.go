@@ -57,6 +57,7 @@ func layout() []rule {
 		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
 		{"matching/settle/...", "internal/gen/... money ledger/... internal/pg internal/crash internal/planted matching/..."},
 		{"trading", "money feed matching/engine matching/settle"},
+		{"trading/sim", "money api/client trading"},                                  // customers like any other
 		{"trading/funding", "money custody ledger internal/pg matching/... trading"}, // deposits flow on, withdrawals pull
 		{"trading/...", "money feed/... ledger/... internal/pg internal/id internal/gen/... internal/crash matching/... trading/..."},
 		{"feed/...", "matching/engine matching/client matching/wire internal/gen/... internal/pg internal/kv feed/..."},
