@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -87,6 +88,9 @@ func openOutside(vars map[string]string) (*outside.World, error) {
 		return nil, err
 	}
 	cfg := outside.Config{Token: vars["STRONGROOM_TEST_TOKEN"]}
+	if dir := vars["STRONGROOM_STATE_DIR"]; dir != "" {
+		cfg.Lock = filepath.Join(dir, "outside.lock")
+	}
 	for _, c := range chains {
 		rpc := devstack.RPC{URL: c.URL, User: c.User, Password: c.Password}
 		switch c.Chain {

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/ethereum/go-ethereum/common"
@@ -28,6 +30,10 @@ type Config struct {
 	Litecoin devstack.RPC
 	Ethereum devstack.RPC
 	Token    string // contract of USDC
+	// Lock is a file that all processes which pay on these nodes have in common: one
+	// sends at a time, for they have the same coins and nonces. Empty where nobody else
+	// pays.
+	Lock string
 }
 
 // World pays and is paid.
@@ -62,7 +68,7 @@ func New(cfg Config) (*World, error) {
 // Pay sends units to an address and waits until they are in a block, handing the
 // same bytes over again where a node forgot them.
 func (w *World) Pay(ctx context.Context, asset, to string, units money.Units) (string, error) {
-	sent, err := w.send(ctx, asset, to, units)
+	sent, err := w.alone(func() (faucet.Sent, error) { return w.send(ctx, asset, to, units) })
 	if err != nil {
 		return "", err
 	}
@@ -70,6 +76,28 @@ func (w *World) Pay(ctx context.Context, asset, to string, units money.Units) (s
 		return "", fmt.Errorf("await payment: %w", err)
 	}
 	return sent.TxID, nil
+}
+
+// alone sends while no other process does.
+func (w *World) alone(send func() (faucet.Sent, error)) (faucet.Sent, error) {
+	if w.cfg.Lock == "" {
+		return send()
+	}
+	file, err := os.OpenFile(w.cfg.Lock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return faucet.Sent{}, fmt.Errorf("open lock of payers: %w", err)
+	}
+	defer func() { _ = file.Close() }() // which gives the lock back
+	for {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX) //nolint:gosec // a descriptor is small
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return faucet.Sent{}, fmt.Errorf("lock payers: %w", err)
+	}
+	return send()
 }
 
 func (w *World) send(ctx context.Context, asset, to string, units money.Units) (faucet.Sent, error) {

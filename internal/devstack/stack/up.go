@@ -73,6 +73,7 @@ type Config struct {
 type Ports struct {
 	API, WorkerMetrics, Signer, SignerMetrics string // host:port
 	Matching, MatchingMetrics, TradingMetrics string
+	SimMetrics                                string
 }
 
 // Stack is a running platform.
@@ -283,5 +284,6 @@ func (s *Stack) childPorts() Ports {
 		API: at(portAPI), WorkerMetrics: at(portWorkerMetrics),
 		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
 		Matching: at(portMatching), MatchingMetrics: at(portMatchingMetrics), TradingMetrics: at(portTradingMetrics),
+		SimMetrics: at(portSimMetrics),
 	}
 }
