@@ -109,6 +109,19 @@ func TestWhatIsLeftFlowsOn(t *testing.T) {
 	c.expect(alice, "BTC", 0, 9_000)
 }
 
+func TestOnlyTheDepositFlowsOn(t *testing.T) {
+	c := newCustodial(t)
+	c.deposit(alice, 4_000)
+	c.mature()
+	c.must(c.store.SetPreference(t.Context(), alice, true))
+	later := c.deposit(alice, 3_000)
+	c.mature()
+	if n := c.onward(later); n != 3_000 {
+		t.Errorf("%d flowed on", n)
+	}
+	c.expect(alice, "BTC", 4_000, 3_000)
+}
+
 // A deposit leaves the chain after it flowed on, and comes back: that repays the debt,
 // and nothing flows on twice.
 func TestADepositThatVanishedIsNotMovedTwice(t *testing.T) {

@@ -115,7 +115,7 @@ func (h *house) shard() {
 	h.must(mtls.EnsureDev(certs, "matching", "worker"))
 	metrics, err := server.NewMetrics(prometheus.NewRegistry())
 	h.must(err)
-	core, err := engine.New(engine.Config{Orders: 1 << 10, Accounts: 64, Assets: 4, Markets: 2, Keys: 1 << 10, Transfers: 1 << 12})
+	core, err := engine.New(engine.Config{Orders: 1 << 10, Accounts: 1 << 11, Assets: 4, Markets: 2, Keys: 1 << 10, Transfers: 1 << 14})
 	h.must(err)
 	machine := server.NewMachine(core, metrics, time.Now) //nolint:forbidigo // log time
 	memory := server.NewMemory(machine, 1, true)

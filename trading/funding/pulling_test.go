@@ -162,6 +162,46 @@ func TestManyAtOncePullOnce(t *testing.T) {
 	p.agree()
 }
 
+// overtaken is refused once, and then somebody else is faster.
+type overtaken struct {
+	funding.Withdrawals
+
+	then func()
+}
+
+func (o *overtaken) CreateWithdrawal(ctx context.Context, r custody.WithdrawalRequest) (custody.Withdrawal, bool, error) {
+	w, repeated, err := o.Withdrawals.CreateWithdrawal(ctx, r)
+	if then := o.then; then != nil {
+		o.then = nil
+		then()
+	}
+	return w, repeated, err
+}
+
+// What the same request pulled meanwhile, and used, is not pulled once more.
+func TestARequestThatWasOvertakenPullsNothing(t *testing.T) {
+	p := newPulling(t, 0)
+	p.own(90_000)
+	p.work()
+	ask := p.ask(alice, "k", 30_000-p.fee)
+	var first custody.Withdrawal
+	slow := &overtaken{Withdrawals: p.kit.Store, then: func() {
+		var err error
+		first, _, err = p.door.CreateWithdrawal(t.Context(), ask)
+		p.must(err)
+	}}
+	door, err := funding.NewPulling(funding.PullingConfig{Store: p.store, Withdrawals: slow, Balances: engineBalances{p.house}, Assets: p.kit.Assets})
+	p.must(err)
+	w, repeated, err := door.CreateWithdrawal(t.Context(), ask)
+	if err != nil || !repeated || w.ID != first.ID {
+		t.Errorf("%+v, %t, %v", w, repeated, err)
+	}
+	p.expect(alice, "BTC", 30_000, 70_000)
+	if n := p.count(`SELECT count(*) FROM funding.request WHERE key LIKE 'withdrawal/%'`); n != 1 {
+		t.Errorf("%d transfers", n)
+	}
+}
+
 // The worker is away: the caller hears so, repeats with the same key, and it goes on.
 func TestWhileItIsUnderWayTheCallerRepeats(t *testing.T) {
 	p := newPulling(t, 30*time.Millisecond)
