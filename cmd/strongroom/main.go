@@ -45,6 +45,7 @@ type cli struct {
 
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`
+	Markets   marketsCommand   `cmd:"" help:"Make, show, open and halt the markets that trade."`
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 
