@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	matchingbench "strongroom/internal/bench/matching"
 	"strongroom/internal/chaos/shardchaos"
 )
 
@@ -45,11 +46,29 @@ func (c *chaosMatchingCommand) Run(e *env) (err error) {
 		e.printf("%s\n", &report)
 		violated = violated || len(report.Violations) > 0
 	}
+	if err := c.replay(e, bin, dir); err != nil {
+		return err
+	}
 	if violated {
 		return fmt.Errorf("%w: see %s", errViolated, dir)
 	}
 	if temporary {
 		return os.RemoveAll(dir) //nolint:wrapcheck // it says which
 	}
+	return nil
+}
+
+// restarts is how often a node is started again to see how long it replays.
+const restarts = 3
+
+// replay measures how fast a node that was killed replays its log.
+func (c *chaosMatchingCommand) replay(e *env, bin, dir string) error {
+	r, err := matchingbench.RunReplay(e.ctx, matchingbench.ServiceConfig{
+		Bin: bin, Dir: dir, Lines: 4, Runs: restarts, Clock: e.clock, Progress: func(line string) { e.printf("  %s\n", line) },
+	})
+	if err != nil {
+		return err
+	}
+	e.printf("%s", matchingbench.Report{Replay: r})
 	return nil
 }

@@ -27,6 +27,8 @@ type history struct {
 	epoch  uint64
 	wrong  []string
 	err    error
+
+	refused int // events of an old epoch that were not taken
 }
 
 func newHistory() *history { return &history{} }
@@ -45,10 +47,11 @@ func (h *history) follow(ctx context.Context, c *client.Client) {
 }
 
 // take takes a batch in: what comes again must be the same, what is new must continue
-// the chain, and no epoch may be older than the newest.
+// the chain. New events of an epoch that is older than the newest are refused.
 func (h *history) take(b *client.Batch) {
 	if b.Epoch < h.epoch && b.Events[len(b.Events)-1].Seq > uint64(len(h.events)) {
-		h.wrong = append(h.wrong, fmt.Sprintf("event %d is new and of epoch %d, after epoch %d", b.Events[0].Seq, b.Epoch, h.epoch))
+		h.refused += len(b.Events)
+		return
 	}
 	h.epoch = max(h.epoch, b.Epoch)
 	for i := range b.Events {
@@ -78,17 +81,24 @@ var errNoAgreement = errors.New("nodes do not come to the same state")
 
 // judge waits until all nodes are at the same event, and compares.
 func (r *run) judge(ctx context.Context, out *Report) error {
+	if err := r.checkpoint(ctx); err != nil {
+		return err
+	}
 	seq, err := r.agree(ctx)
 	if err != nil {
 		return err
 	}
+	out.Agreed = r.cfg.Nodes
 	h := r.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err != nil {
 		return h.err
 	}
-	out.Events = uint64(len(h.events))
+	out.Events, out.OldOffered = uint64(len(h.events)), r.offered
+	if out.OldAccepted = r.accepted; h.refused < r.offered-r.accepted {
+		h.wrong = append(h.wrong, fmt.Sprintf("%d events of old epochs were offered, %d were refused", r.offered, h.refused))
+	}
 	report := func(format string, args ...any) {
 		if len(out.Violations) < mostViolations {
 			out.Violations = append(out.Violations, fmt.Sprintf(format, args...))
@@ -108,11 +118,13 @@ func (r *run) judge(ctx context.Context, out *Report) error {
 		out.Fills += len(t.fills)
 		for i := range t.told {
 			if why := h.contradicts(&t.told[i]); why != "" {
+				out.OrdersLost++
 				report("trader %d, command %d: %s", t.account, i+1, why)
 			}
 		}
 		for i := range t.fills {
 			if why := h.lacks(&t.fills[i]); why != "" {
+				out.FillsLost++
 				report("trader %d: %s", t.account, why)
 			}
 		}

@@ -49,6 +49,10 @@ type Report struct {
 	Nodes, Kills             int
 	Acknowledged, Fills      int
 	Events                   uint64
+	OrdersLost, FillsLost    int           // acknowledged or told, and not among the events
+	OldOffered, OldAccepted  int           // events of an epoch before, forged and offered to the consumer
+	StaleAsked               int           // times a node was asked for events of an epoch that it has not seen
+	Agreed                   int           // nodes with the same chain of events and digests at the end
 	ServingP50, ServingWorst time.Duration // from a kill to the first order that was given later and acknowledged
 	Violations               []string
 }
@@ -61,6 +65,10 @@ type run struct {
 	traders []*trader
 	history *history
 	served  chan time.Time // when orders were given that have been acknowledged
+
+	fenced            uint64 // the newest epoch that fence has seen
+	offered, accepted int    // events of epochs before
+	asked             int
 }
 
 // Run starts a shard, kills, and judges.
@@ -118,6 +126,7 @@ func (r *run) all(ctx context.Context) (Report, error) {
 		return out, err
 	}
 	judged := r.judge(ctx, &out)
+	out.StaleAsked = r.asked
 	stopFollowing()
 	follower.Wait()
 	out.ServingP50, out.ServingWorst = middle(waits), worst(waits)
@@ -150,6 +159,9 @@ func (r *run) kill(ctx context.Context) ([]time.Duration, error) {
 			return waits, fmt.Errorf("kill %d: %w", n+1, err)
 		}
 		waits = append(waits, took)
+		if err := r.fence(ctx); err != nil {
+			return waits, err
+		}
 		r.cfg.Progress(fmt.Sprintf("kill %d of node %d: orders are acknowledged again after %s", n+1, led+1, took.Round(time.Millisecond)))
 		if r.cfg.Nodes > 1 {
 			if err := r.shard.StartNode(led); err != nil {
