@@ -108,11 +108,16 @@ func start(ctx context.Context, tx pgx.Tx, id string) error {
 	})
 }
 
-// shard serves a real engine and follows it.
-func (h *house) shard() {
-	h.tb.Helper()
-	certs := h.tb.TempDir()
-	h.must(mtls.EnsureDev(certs, "matching", "worker"))
+// served is a shard of one node that keeps nothing; stop ends it.
+type served struct {
+	certs, address string
+	stop           func()
+}
+
+// serve starts an empty engine, at an address where one is given.
+func serve(tb testing.TB, certs, address string) served {
+	tb.Helper()
+	h := &house{tb: tb}
 	metrics, err := server.NewMetrics(prometheus.NewRegistry())
 	h.must(err)
 	core, err := engine.New(engine.Config{Orders: 1 << 10, Accounts: 1 << 11, Assets: 4, Markets: 2, Keys: 1 << 10, Transfers: 1 << 14})
@@ -129,20 +134,56 @@ func (h *house) shard() {
 		History: &server.Replay{New: again, Entries: memory.Entries},
 	})
 	h.must(err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	h.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
-	served, settled := make(chan error, 1), make(chan error, 1)
-	go func() { served <- srv.Serve(ctx, l) }()
-	asWorker, err := mtls.ClientConfig(certs, "worker", "matching")
-	h.must(err)
-	h.client, err = client.New(client.Config{Addresses: []string{l.Addr().String()}, TLS: asWorker})
-	h.must(err)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ctx, l) }()
+	return served{certs: certs, address: l.Addr().String(), stop: func() {
+		cancel()
+		if err := <-ended; err != nil {
+			tb.Errorf("shard: %v", err)
+		}
+		memory.Close()
+	}}
+}
+
+// dial makes a client with the worker's certificate.
+func (s served) dial(tb testing.TB) *client.Client {
+	tb.Helper()
+	asWorker, err := mtls.ClientConfig(s.certs, "worker", "matching")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := client.New(client.Config{Addresses: []string{s.address}, TLS: asWorker})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// certificates makes them.
+func certificates(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := mtls.EnsureDev(dir, "matching", "worker"); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+// shard serves a real engine and follows it.
+func (h *house) shard() {
+	h.tb.Helper()
+	node := serve(h.tb, certificates(h.tb), "127.0.0.1:0")
+	h.client = node.dial(h.tb)
 	settler, err := settle.New(settle.Config{
 		Pool: h.pool, Ledger: h.ledger, Shard: shard, Clock: time.Now, //nolint:forbidigo // for its metrics
 		Source: follow.Source{Shards: map[settle.ShardID]*client.Client{shard: h.client}},
 	})
 	h.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	settled := make(chan error, 1)
 	go func() { settled <- settler.Run(ctx) }()
 	h.tb.Cleanup(func() {
 		cancel()
@@ -150,10 +191,7 @@ func (h *house) shard() {
 			h.tb.Errorf("settler: %v", err)
 		}
 		_ = h.client.Close()
-		if err := <-served; err != nil {
-			h.tb.Errorf("shard: %v", err)
-		}
-		memory.Close()
+		node.stop()
 	})
 }
 
