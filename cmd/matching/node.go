@@ -43,6 +43,7 @@ type nodeFlags struct {
 	Certs   string   `help:"Folder with the certificates." env:"STRONGROOM_MATCHING_CERTS" required:"" placeholder:"DIR"`
 
 	Orders    uint32        `help:"Most orders that may wait." default:"1048576"`
+	Pages     uint32        `help:"Most pages of 128 neighbouring prices that books and stops take, 2 KiB each." default:"65536"`
 	Accounts  uint32        `help:"Most accounts." default:"65536"`
 	Assets    uint16        `help:"Most assets." default:"32"`
 	Markets   uint16        `help:"Most markets." default:"256"`
@@ -67,7 +68,7 @@ func (f *nodeFlags) config(e *env) (node.Config, error) {
 		Journal:      journal.Config{Cluster: f.Cluster, Shard: f.Shard, Node: f.Node, Peers: peers, SnapshotEntries: f.Snapshot},
 		HistoryBytes: f.History, TLS: tls, Log: e.log, Clock: e.clock, Metrics: prometheus.NewRegistry(),
 		Engine: engine.Config{
-			Orders: f.Orders, Accounts: f.Accounts, Assets: f.Assets, Markets: f.Markets, Keys: f.Keys,
+			Orders: f.Orders, Pages: f.Pages, Accounts: f.Accounts, Assets: f.Assets, Markets: f.Markets, Keys: f.Keys,
 			Retention: f.Retention.Nanoseconds(), Transfers: f.Transfers,
 		},
 	}, nil

@@ -110,9 +110,13 @@ func (e *Engine) dropExtra(m *market, p uint32, o *order) uint32 {
 	}
 	switch o.kind() { //nolint:exhaustive // only these are listed
 	case Peg:
+		e.movers--
 		m.pegs = e.without(m.pegs, p)
 	case Trailing:
+		e.movers--
 		m.trails = e.without(m.trails, p)
+	case Stop, StopLimit:
+		e.movers--
 	default:
 	}
 	if x.takeProfit != 0 {
@@ -326,6 +330,9 @@ func (e *Engine) amendsPlace(m *market, o *order, a *amendment) Code {
 	}
 	if m.outside(a.price) {
 		return CodeBeyondBand
+	}
+	if a.price != o.price && !e.pagesFor(1) {
+		return CodeTooManyOrders
 	}
 	old, b := e.pledge(m, o, o.qty)
 	have := b.available

@@ -58,6 +58,9 @@ type Config struct {
 	// Orders is how many orders may wait in all markets together; rows for them are
 	// made at once. At most MaxRows.
 	Orders uint32
+	// Pages is how many pages of PageTicks neighbouring prices books and stops may take,
+	// 2 KiB each; zero for as many as there are orders. See room.
+	Pages uint32
 	// Accounts and Assets and Markets bound their ids.
 	Accounts uint32
 	Assets   uint16

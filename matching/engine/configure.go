@@ -15,7 +15,9 @@ func (e *Engine) configure(c *Command, cfg *MarketConfig) Code {
 		return CodeBadConfig
 	}
 	m.cfg = *cfg
-	m.made = true
+	if !m.made {
+		m.begin()
+	}
 	if !m.traded {
 		m.last = cfg.Reference
 	}
@@ -24,6 +26,15 @@ func (e *Engine) configure(c *Command, cfg *MarketConfig) Code {
 	ev := e.emit(EventState)
 	ev.Market, ev.State, ev.Until = m.id, m.state, m.until
 	return CodeNone
+}
+
+// begin gives a market that is new its ladders.
+func (m *market) begin() {
+	m.made = true
+	refs := make([]pageRef, len(m.ladders())*fewRefs)
+	for i, l := range m.ladders() {
+		l.refs = refs[i*fewRefs : i*fewRefs : (i+1)*fewRefs]
+	}
 }
 
 // valid says whether a market may have a configuration in a shard.

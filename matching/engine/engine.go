@@ -37,6 +37,8 @@ type Engine struct {
 	ends      []uint32 // heap of orders with an end
 	pages     []*page  // not in use
 	pagesMade int      // the last time
+	pagesUsed uint32
+	movers    uint32 // stops and pegs: orders whose price is not the client's alone
 	sessions  sessions
 	warmed    uint64 // what Warm has read, so that it has to
 

@@ -29,3 +29,6 @@ func Seal(numbers []uint64) []byte {
 	}
 	return image
 }
+
+// PagesUsed is how many pages of prices are in use.
+func (e *Engine) PagesUsed() uint32 { return e.pagesUsed }

@@ -11,8 +11,13 @@ import (
 const (
 	pageBits  = 7
 	pageTicks = 1 << pageBits
+	// PageTicks is how many neighbouring prices share a page of memory.
+	PageTicks = pageTicks
 	pageWords = pageTicks / 64
 )
+
+// fewRefs is room for the pages of a ladder that is there from the beginning.
+const fewRefs = 16
 
 // Pages are made so many at once, twice as many each time: the largest piece takes 8 MiB.
 const (
@@ -141,6 +146,7 @@ func (e *Engine) clear(l *ladder, i int, slot, rank int64) {
 	if pg.used[slot>>6] &^= 1 << (slot & 63); pg.used[slot>>6] == 0 {
 		if pg.words &^= 1 << (slot >> 6); pg.words == 0 {
 			e.pages = append(e.pages, pg)
+			e.pagesUsed--
 			l.refs = slices.Delete(l.refs, i, i+1)
 		}
 	}
@@ -182,6 +188,7 @@ func (l *ladder) below(rank int64) (int64, bool) {
 
 // newPage takes a page that is not in use, and makes some where there is none.
 func (e *Engine) newPage() *page {
+	e.pagesUsed++
 	if n := len(e.pages); n > 0 {
 		pg := e.pages[n-1]
 		e.pages = e.pages[:n-1]

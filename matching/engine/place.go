@@ -108,9 +108,11 @@ func (e *Engine) enter(m *market, c *Command, pl *plan) {
 	e.equip(m, p, o, c, pl)
 	switch c.Type {
 	case Stop, StopLimit, Trailing:
+		e.movers++
 		e.announce(o, p, c, c.Type, pl.limit)
 		e.arm(m, p, o, pl)
 	case Peg:
+		e.movers++
 		e.announce(o, p, c, Peg, c.Price)
 		e.addPeg(m, p, o)
 	case Limit, Market, MarketQuote, OCO:
@@ -168,6 +170,7 @@ func (e *Engine) enterOCO(m *market, c *Command, pl *plan) {
 		o.key = e.keys.add(o.account, c.Key, o.id(p), e.now)
 	}
 	q, s := e.open(m, c, stop, pl.trigger, c.Qty)
+	e.movers++
 	x := e.lend(p)
 	x.hold, x.expires, x.sibling = pl.hold, pl.expires, q
 	y := e.lend(q)

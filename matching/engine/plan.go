@@ -177,11 +177,38 @@ func (e *Engine) room(m *market, c *Command, p *plan) Code {
 	}
 	if m.waiting+p.places > m.cfg.MaxOrders || e.live+e.kept+p.places > e.cfg.Orders ||
 		c.Type == Peg && uint64(len(m.pegs)) >= uint64(m.cfg.MaxPegs) ||
-		c.Type == Trailing && uint64(len(m.trails)) >= uint64(m.cfg.MaxTrailing) {
+		c.Type == Trailing && uint64(len(m.trails)) >= uint64(m.cfg.MaxTrailing) || !e.pagesFor(c.pages()) {
 		return CodeTooManyOrders
 	}
 	if !c.Key.isZero() && e.keys.full() {
 		return CodeTooManyKeys
 	}
 	return CodeNone
+}
+
+// pagesFor says whether so many more orders may stand at prices of their own. Pages are
+// counted that are in use, and one for each order that may move to another price by
+// itself, two for the OCO of a bracket: so that there is one wherever it goes.
+func (e *Engine) pagesFor(n uint64) bool {
+	return e.cfg.Pages == 0 || n == 0 ||
+		uint64(e.pagesUsed)+uint64(e.movers)+2*uint64(e.kept)+n <= uint64(e.cfg.Pages)
+}
+
+// pages is how many pages a new order may come to need.
+func (c *Command) pages() (n uint64) {
+	switch c.Type {
+	case Limit:
+		if c.TIF != IOC && c.TIF != FOK {
+			n = 1
+		}
+	case Stop, StopLimit, Trailing, Peg:
+		n = 1
+	case OCO:
+		n = 2
+	case Market, MarketQuote:
+	}
+	if c.Flags&Bracket != 0 {
+		n += 2
+	}
+	return n
 }

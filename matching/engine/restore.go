@@ -21,7 +21,7 @@ func Restore(r io.Reader, cfg Config) (*Engine, error) {
 		d.fail("version")
 	}
 	for _, n := range [...]uint64{
-		uint64(cfg.Orders), uint64(cfg.Accounts), uint64(cfg.Assets), uint64(cfg.Markets),
+		uint64(cfg.Orders), uint64(cfg.Pages), uint64(cfg.Accounts), uint64(cfg.Assets), uint64(cfg.Markets),
 		uint64(cfg.Keys), u(cfg.Retention), uint64(cfg.Transfers),
 	} {
 		if d.get() != n {
@@ -99,7 +99,8 @@ func loadConfig(d *decoder) (c MarketConfig) {
 }
 
 func (e *Engine) loadMarket(d *decoder, m *market) {
-	m.cfg, m.made = loadConfig(d), true
+	m.cfg = loadConfig(d)
+	m.begin()
 	m.traded = d.flag("traded")
 	m.state, m.next = State(d.upTo(uint64(Halted), "state")), State(d.upTo(uint64(Halted), "state"))
 	m.until, m.last = d.count("until"), d.count("last")
@@ -141,6 +142,9 @@ func (e *Engine) loadOrder(d *decoder, m *market, p uint32) { //nolint:cyclop //
 	}
 	e.live++
 	m.waiting++
+	if o.kind() != Limit {
+		e.movers++
+	}
 	if extra {
 		e.loadExtra(d, m, p, o)
 	}

@@ -15,7 +15,7 @@ var ErrSnapshot = errors.New("bad snapshot")
 // What a snapshot begins with. The version changes with anything that Snapshot writes.
 const (
 	snapshotMagic   = 0x5352_454E_4749_4E45
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 // encoder writes numbers as varints and hashes them.
@@ -44,7 +44,7 @@ func (e *Engine) Snapshot(w io.Writer) error {
 	s := &encoder{w: bufio.NewWriterSize(w, 1<<16)}
 	s.put(snapshotMagic, snapshotVersion)
 	c := &e.cfg
-	s.put(uint64(c.Orders), uint64(c.Accounts), uint64(c.Assets), uint64(c.Markets), uint64(c.Keys), u(c.Retention), uint64(c.Transfers))
+	s.put(uint64(c.Orders), uint64(c.Pages), uint64(c.Accounts), uint64(c.Assets), uint64(c.Markets), uint64(c.Keys), u(c.Retention), uint64(c.Transfers))
 	s.put(u(e.now), e.seq, e.ages)
 	e.saveAccounts(s)
 	for i := range e.markets {

@@ -36,6 +36,7 @@ func (e *Engine) trigger(m *market, p uint32) {
 	x := &e.extras[o.extra]
 	o.price, x.limit, x.offset = e.stopLimit(m, o, x), 0, 0
 	o.setKind(Limit)
+	e.movers--
 	e.tell(EventTriggered, p, o)
 	sibling := x.sibling
 	if sibling != 0 {

@@ -84,7 +84,7 @@ func NewAny(seed uint64, features Feature) *Any {
 // Shard is the configuration that the stream is for: small, so that its bounds are met.
 func (a *Any) Shard() engine.Config {
 	return engine.Config{
-		Orders: 48, Accounts: anyAccounts + 1, Assets: anyAssets, Markets: 3, Keys: anyKeys / 2,
+		Orders: 48, Pages: 40, Accounts: anyAccounts + 1, Assets: anyAssets, Markets: 3, Keys: anyKeys / 2,
 		Retention: 2000, Transfers: 1 << 16,
 	}
 }

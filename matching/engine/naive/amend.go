@@ -73,6 +73,8 @@ func (e *Engine) amendCode(c *engine.Command, o, next *order, keeps bool) engine
 	switch {
 	case !m.inStaticBand(next.limit):
 		return engine.CodeBeyondBand
+	case !keeps && next.limit != o.limit && !e.hasPages(1):
+		return engine.CodeTooManyOrders
 	case !e.covered(o, next.needs(), o.reserved):
 		return engine.CodeInsufficient
 	}

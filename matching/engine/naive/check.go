@@ -159,6 +159,8 @@ func (e *Engine) hasRoom(o *order) bool {
 	}
 	cfg := &o.market.cfg
 	switch {
+	case !e.hasPages(o.pages()):
+		return false
 	case inShard > int(e.cfg.Orders), inMarket > int(cfg.MaxOrders):
 		return false
 	case o.isPeg():
