@@ -13,6 +13,7 @@ import (
 	actdeposit "strongroom/activities/deposit"
 	acttransfer "strongroom/activities/transfer"
 	"strongroom/custody"
+	"strongroom/custody/check"
 	"strongroom/custody/custodydb"
 	"strongroom/custody/custodytest"
 	"strongroom/internal/temporalx"
@@ -96,5 +97,11 @@ func TestTheWholeWay(t *testing.T) {
 	p.expect(alice, "BTC", times*10_000, amount-times*10_000)
 	p.until(0, `SELECT count(*) FROM custody.outbox WHERE sent_at IS NULL AND topic = $1`, custodydb.TopicTransfer)
 	p.agree()
+	p.until(0, `SELECT count(*) FROM custody.outbox WHERE sent_at IS NULL`)
+	found, err := check.Run(t.Context(), check.Config{Pool: p.pool, Adapters: p.kit.Adapters, Assets: p.kit.Assets})
+	p.must(err)
+	for _, v := range found {
+		t.Error(v)
+	}
 	t.Logf("a withdrawal that pulls takes %s", took/times)
 }
