@@ -97,9 +97,11 @@ func (m *markets) leader(ctx context.Context) (matchingv1.MatchingClient, error)
 		if err == nil || ctx.Err() != nil {
 			return node, err
 		}
+		again := time.NewTimer(pause)
 		select {
-		case <-time.After(pause):
+		case <-again.C:
 		case <-ctx.Done():
+			again.Stop()
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	matchingv1 "strongroom/internal/gen/matching/v1"
 	"strongroom/matching/engine"
 	"strongroom/trading"
 )
@@ -29,21 +30,11 @@ func (d *Desk) locate(ctx context.Context, customer, ref string) (target, error)
 	if err != nil {
 		return target{}, err
 	}
-	clientID, byClient := strings.CutPrefix(ref, clientPrefix)
-	t := target{account: account}
-	var key engine.Key
-	if byClient {
-		if no := checkClientID(clientID); no != nil {
-			return target{}, no
-		}
-		key = trading.ClientKey(customer, clientID)
-		t.id, _ = d.memory.byKey(placedKey{account, key})
-	} else {
-		var ok bool
-		if t.id, ok = trading.ParseOrderID(ref); !ok {
-			return target{}, fmt.Errorf("order %.40q: %w", ref, trading.ErrNotFound)
-		}
+	n, err := d.named(customer, account, ref)
+	if err != nil {
+		return target{}, err
 	}
+	t := target{account: account, id: n.id}
 	if l, ok := d.memory.order(account, t.id); ok && l.whole && !l.ended() {
 		t.market = l.market
 		return t, nil
@@ -53,17 +44,51 @@ func (d *Desk) locate(ctx context.Context, customer, ref string) (target, error)
 		return target{}, err
 	}
 	for _, r := range rows {
-		if t.id != 0 && r.GetOrder() == uint64(t.id) || byClient && keyOf(r.GetClientId()) == key {
-			t.id, t.market = engine.OrderID(r.GetOrder()), d.cfg.Catalog.ByID(engine.MarketID(r.GetMarket())) //nolint:gosec // the shard's bound
-			if t.market == nil {
-				return target{}, fmt.Errorf("order %d of market %d: %w", t.id, r.GetMarket(), trading.ErrNotFound)
-			}
-			before := d.rowOrder(ctx, customer, account, r, seq, true)
-			t.before = &before
-			return t, nil
+		if !n.is(r) {
+			continue
 		}
+		t.id, t.market = engine.OrderID(r.GetOrder()), d.marketOf(r)
+		if t.market == nil {
+			break
+		}
+		before := d.rowOrder(ctx, customer, account, r, seq, true)
+		t.before = &before
+		return t, nil
 	}
-	return target{}, d.gone(ctx, customer, account, t.id, clientID)
+	return target{}, d.gone(ctx, customer, account, t.id, n.clientID)
+}
+
+// marketOf returns the market of an order, nil where it is not in the catalog.
+func (d *Desk) marketOf(r *matchingv1.Order) *trading.Market {
+	return d.cfg.Catalog.ByID(engine.MarketID(r.GetMarket())) //nolint:gosec // the shard's bound
+}
+
+// reference is how a customer names an order.
+type reference struct {
+	id       engine.OrderID // zero where it is not known yet
+	clientID string
+	key      engine.Key
+}
+
+func (n *reference) is(r *matchingv1.Order) bool {
+	return n.id != 0 && r.GetOrder() == uint64(n.id) || n.clientID != "" && keyOf(r.GetClientId()) == n.key
+}
+
+func (d *Desk) named(customer string, account engine.AccountID, ref string) (n reference, err error) {
+	clientID, byClient := strings.CutPrefix(ref, clientPrefix)
+	if byClient {
+		if no := checkClientID(clientID); no != nil {
+			return n, no
+		}
+		n.clientID, n.key = clientID, trading.ClientKey(customer, clientID)
+		n.id, _ = d.memory.byKey(placedKey{account, n.key})
+		return n, nil
+	}
+	var ok bool
+	if n.id, ok = trading.ParseOrderID(ref); !ok {
+		return n, fmt.Errorf("order %.40q: %w", ref, trading.ErrNotFound)
+	}
+	return n, nil
 }
 
 // gone says what became of an order that does not wait.

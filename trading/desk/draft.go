@@ -189,20 +189,34 @@ func (d *draft) timing(rules kindRules) {
 		return
 	}
 	d.command.TIF = map[string]engine.TimeInForce{"gtc": engine.GTC, "ioc": engine.IOC, "fok": engine.FOK, "gtd": engine.GTD, "day": engine.DAY}[name]
-	switch expires := d.order.ExpiresAt; {
-	case name == "gtd" && (expires.IsZero() || expires.Year() < 1970 || expires.Year() > 2200):
-		d.fail("bad_expiry", "expiresAt", "an order that is good till a date has none that can be", "give a time to come")
-	case name != "gtd" && !expires.IsZero():
-		d.fail("superfluous_field", "expiresAt", "only an order that is good till a date has one", "leave it out, or use gtd")
-	case name == "gtd":
-		d.command.Expires = expires.UnixNano()
+	d.expiry()
+	if d.command.TIF != engine.IOC && d.command.TIF != engine.FOK {
+		return
 	}
-	if d.order.PostOnly != "" && (name == "ioc" || name == "fok") {
+	if d.order.PostOnly != "" {
 		d.fail("bad_type", "postOnly", "an order that trades at once or never cannot wait as a maker", "leave it out, or use gtc")
 	}
-	if d.order.Display != "" && (name == "ioc" || name == "fok") {
+	if d.order.Display != "" {
 		d.fail("bad_display", "display", "an order that does not wait shows nothing", "leave it out, or use gtc")
 	}
+}
+
+// Years in which an order may end, so that their nanoseconds can be counted.
+const firstYear, lastYear = 1970, 2200
+
+func (d *draft) expiry() {
+	expires := d.order.ExpiresAt
+	if d.command.TIF != engine.GTD {
+		if !expires.IsZero() {
+			d.fail("superfluous_field", "expiresAt", "only an order that is good till a date has one", "leave it out, or use gtd")
+		}
+		return
+	}
+	if y := expires.UTC().Year(); y < firstYear || y > lastYear {
+		d.fail("bad_expiry", "expiresAt", "an order that is good till a date has none that can be", "give a time to come")
+		return
+	}
+	d.command.Expires = expires.UnixNano()
 }
 
 // modes looks at what is chosen out of a list.

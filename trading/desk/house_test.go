@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,7 +107,7 @@ func terms(tb testing.TB) []trading.Terms {
 // between stands between the server and its log.
 type between func(server.Log) server.Log
 
-func open(tb testing.TB, history trading.Log, wrap between) *house {
+func open(tb testing.TB, wrap between) *house {
 	tb.Helper()
 	h := &house{
 		certs: tb.TempDir(), metrics: prometheus.NewRegistry(),
@@ -138,7 +139,7 @@ func open(tb testing.TB, history trading.Log, wrap between) *house {
 	h.serve(tb, log, metrics)
 	h.ops = h.operator(tb)
 	h.prepare(tb)
-	h.run(tb, history)
+	h.run(tb, nil)
 	return h
 }
 

@@ -24,7 +24,7 @@ func (w want) check(tb testing.TB, what string, o trading.Order) {
 }
 
 func TestAnAnswerTellsWhatBecameOfTheOrder(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	o := h.place(t, "c1", limit("ask", "sell", "2", "60000"))
 	want{trading.OrderOpen, "", "0", "2", "0"}.check(t, "a maker", o)
 	if o.ClientID != "ask" || o.Customer != "c1" || o.Market != "BTC-USDC" || o.Side != "sell" || o.Type != trading.TypeLimit || o.Price != "60000" || o.Quantity != "2" {
@@ -54,7 +54,7 @@ func TestAnAnswerTellsWhatBecameOfTheOrder(t *testing.T) {
 }
 
 func TestOrdersThatWait(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	h.place(t, "c1", limit("ask", "sell", "1", "60000"))
 	h.place(t, "c2", limit("bid", "buy", "0.1", "60000")) // the last trade
 	expires := h.clock().Add(time.Hour)
@@ -125,7 +125,7 @@ func TestOrdersThatWait(t *testing.T) {
 }
 
 func TestABracketFollowsItsOrder(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	h.place(t, "c1", limit("ask", "sell", "1", "60000"))
 	o := limit("with", "buy", "1", "60000")
 	o.TakeProfit, o.StopLoss, o.StopLossLimit = "62000", "58000", "57900"
@@ -137,7 +137,7 @@ func TestABracketFollowsItsOrder(t *testing.T) {
 }
 
 func TestTheSameClientIDIsTheSameOrder(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	first := h.place(t, "c1", limit("mine", "sell", "1", "60000"))
 	again, repeated, err := h.desk.Place(t.Context(), "c1", limit("mine", "sell", "1", "60000"))
 	if err != nil || !repeated || again.ID != first.ID || again.State != trading.OrderOpen {
@@ -158,7 +158,7 @@ func TestTheSameClientIDIsTheSameOrder(t *testing.T) {
 }
 
 func TestBalancesAreWhatOrdersLeave(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	h.place(t, "c1", limit("ask", "sell", "2", "60000"))
 	h.place(t, "c2", limit("bid", "buy", "0.5", "60000"))
 	check := func(customer, asset, available, reserved string) {
@@ -182,7 +182,7 @@ func TestBalancesAreWhatOrdersLeave(t *testing.T) {
 }
 
 func TestCancelAndAmend(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	ctx := t.Context()
 	o := h.place(t, "c1", limit("a", "sell", "2", "60000"))
 	h.place(t, "c2", limit("b", "buy", "0.5", "60000"))
@@ -232,7 +232,7 @@ func TestCancelAndAmend(t *testing.T) {
 }
 
 func TestAClosedMarketRefuses(t *testing.T) {
-	h := open(t, nil, nil)
+	h := open(t, nil)
 	h.do(t, engine.Command{Op: engine.OpState, Market: 1, State: engine.CancelOnly})
 	_, _, err := h.desk.Place(t.Context(), "c1", limit("a", "sell", "1", "60000"))
 	refusal(t, err, "market_state", "market")

@@ -61,7 +61,7 @@ func (d *Desk) Open(ctx context.Context, customer, market string) ([]trading.Ord
 	}
 	list, asked := make([]trading.Order, 0, len(rows)), 0
 	for _, r := range rows {
-		m := d.cfg.Catalog.ByID(engine.MarketID(r.GetMarket())) //nolint:gosec // the shard's bound
+		m := d.marketOf(r)
 		if m == nil || market != "" && m.Name != market {
 			continue
 		}
@@ -78,7 +78,7 @@ func (d *Desk) Open(ctx context.Context, customer, market string) ([]trading.Ord
 func (d *Desk) rowOrder(ctx context.Context, customer string, account engine.AccountID, r *matchingv1.Order, seq uint64, ask bool) trading.Order {
 	l, ok := d.memory.order(account, engine.OrderID(r.GetOrder()))
 	if !ok || !l.whole {
-		l = live{id: engine.OrderID(r.GetOrder()), account: account, market: d.cfg.Catalog.ByID(engine.MarketID(r.GetMarket()))} //nolint:gosec // the shard's bound
+		l = live{id: engine.OrderID(r.GetOrder()), account: account, market: d.marketOf(r)}
 	}
 	l.adopt(r, seq)
 	o := l.view(customer)

@@ -27,7 +27,7 @@ func sayings(m *trading.Market) map[engine.Code]saying {
 		bounds = m.Quantity(m.Config.MinQty) + " to " + m.Quantity(m.Config.MaxQty)
 		notional = notionalBounds(m)
 	}
-	return map[engine.Code]saying{
+	return map[engine.Code]saying{ //nolint:exhaustive // the others end orders or explain states
 		engine.CodeUnknownOp:      {"", "the shard does not know what was asked", "tell the operator: versions differ"},
 		engine.CodeUnknownMarket:  {"market", market + " does not trade yet", "wait until it is opened, or use another"},
 		engine.CodeUnknownAccount: {"", "there is nothing to trade with yet", "transfer something to trading first"},

@@ -26,7 +26,12 @@ func (d *draft) values() {
 		}
 		c.Amount = amount
 	}
-	m := &d.market.Config
+	d.bounds()
+}
+
+// bounds looks at values beside each other and beside the market's.
+func (d *draft) bounds() {
+	o, c, m := &d.order, &d.command, &d.market.Config
 	switch {
 	case c.Type != engine.MarketQuote && (c.Qty < m.MinQty || c.Qty > m.MaxQty):
 		d.fail("bad_quantity", "quantity", fmt.Sprintf("%s %s is outside the market's bounds", o.Quantity, d.market.Base.Code),

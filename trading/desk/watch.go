@@ -67,7 +67,7 @@ func (h *hub) add(ctx context.Context, account engine.AccountID, customer string
 	case h.closed:
 		return nil, fmt.Errorf("watch orders: %w: the desk has closed", trading.ErrUnavailable)
 	case w == nil:
-		w = h.begin(account, customer)
+		w = h.begin(account, customer) //nolint:contextcheck // it outlives this reader: others may come
 	case len(w.channels) >= maxWatchers:
 		return nil, fmt.Errorf("watch orders: %w: there are %d readers of %s", trading.ErrUnavailable, maxWatchers, customer)
 	}

@@ -1,0 +1,7 @@
+package desk
+
+// What tests look at by itself.
+var (
+	Convert = convert
+	Refused = refused
+)
