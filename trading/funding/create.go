@@ -31,7 +31,8 @@ func ID(customer, key string) string {
 
 // CreateTransfer implements trading.Transfers. To trading, the ledger has booked the
 // amount when it returns; to funding, nothing has moved yet. Further errors:
-// *trading.Refusal of the fields "key", "asset", "amount" and "direction".
+// *trading.Refusal of the fields "key", "asset", "amount" and "direction"; what the guard
+// refuses with.
 func (s *Store) CreateTransfer(ctx context.Context, n trading.NewTransfer) (t trading.Transfer, repeated bool, err error) {
 	return s.create(ctx, n)
 }
@@ -99,8 +100,14 @@ func (s *Store) check(n trading.NewTransfer) error {
 	return nil
 }
 
-// insert adds the row of a request; fresh is false where it is there.
+// insert adds the row of a request, where nothing is against it; fresh is false where it
+// is there.
 func (s *Store) insert(ctx context.Context, tx pgx.Tx, id string, n trading.NewTransfer) (fresh bool, err error) {
+	if s.cfg.Guard != nil && n.Direction == trading.ToTrading {
+		if err := s.cfg.Guard(ctx, tx, n.Customer); err != nil {
+			return false, err
+		}
+	}
 	tag, err := tx.Exec(ctx, `INSERT INTO funding.request (id, customer, key, asset, amount, direction, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING`, id, n.Customer, n.Key, n.Asset, n.Amount, n.Direction, s.cfg.Clock())
 	if err != nil {

@@ -94,7 +94,7 @@ func (f *Forwarder) amount(ctx context.Context, m custody.Matured) (money.Units,
 }
 
 // move makes the transfer, with the decision in the same transaction. Where its key
-// stands for something else already, the deposit stays.
+// stands for something else already, or its owner is frozen, the deposit stays.
 func (f *Forwarder) move(ctx context.Context, m custody.Matured, amount money.Units) error {
 	n := trading.NewTransfer{
 		Customer: m.Customer, Key: "deposit/" + m.Deposit + "/" + strconv.Itoa(m.Round), Asset: m.Asset, Amount: amount, Direction: trading.ToTrading,
@@ -105,7 +105,7 @@ func (f *Forwarder) move(ctx context.Context, m custody.Matured, amount money.Un
 	})
 	_, refused := errors.AsType[*trading.Refusal](err)
 	switch {
-	case refused || errors.Is(err, trading.ErrIdempotency):
+	case refused || errors.Is(err, trading.ErrIdempotency) || errors.Is(err, custody.ErrFrozen):
 		return f.store.decideAlone(ctx, m, nil)
 	case err == nil && repeated: // its owner made it, or somebody was faster
 		return f.store.decideAlone(ctx, m, &id)

@@ -164,6 +164,32 @@ func TestADepositThatVanishedIsNotMovedTwice(t *testing.T) {
 	}
 }
 
+// Who is frozen gets money back from trading, and none there.
+func TestWhoIsFrozenMovesNothingToTrading(t *testing.T) {
+	c := newCustodial(t)
+	c.must(c.store.SetPreference(t.Context(), alice, true))
+	c.deposit(alice, 9_000)
+	c.mature()
+	c.carry(to(trading.ToTrading, alice, "before", "BTC", 2_000))
+	_, err := c.pool.Exec(t.Context(), `INSERT INTO custody.frozen (customer, reason, at) VALUES ($1, 'test', now())`, alice)
+	c.must(err)
+	late := c.deposit(alice, 3_000)
+	c.mature()
+	if n := c.onward(late); n != 0 {
+		t.Errorf("%d flowed on", n)
+	}
+	if _, _, err := c.store.CreateTransfer(t.Context(), to(trading.ToTrading, alice, "in", "BTC", 5)); !errors.Is(err, custody.ErrFrozen) {
+		t.Errorf("to trading: %v", err)
+	}
+	if got := c.carry(to(trading.ToFunding, alice, "out", "BTC", 2_000)); got.State != trading.TransferDone {
+		t.Errorf("to funding: %+v", got)
+	}
+	c.expect(alice, "BTC", 12_000, 0)
+	if n := c.count(`SELECT count(*) FROM funding.request`); n != 2 {
+		t.Errorf("%d requests are kept", n)
+	}
+}
+
 // The block leaves the chain between the decision and the booking.
 func TestADepositThatVanishesMeanwhileStays(t *testing.T) {
 	c := newCustodial(t)

@@ -83,7 +83,7 @@ func (h *house) trade() {
 	h.shard()
 	h.link = funding.NewLink(h.client)
 	h.tb.Cleanup(func() { _ = h.link.Close() })
-	h.cfg = funding.Config{Pool: h.pool, Ledger: h.ledger, Shard: shard, Assets: codes(), Start: start, Engine: h.link, Clock: time.Now} //nolint:forbidigo // as above
+	h.cfg = funding.Config{Pool: h.pool, Ledger: h.ledger, Shard: shard, Assets: codes(), Start: start, Guard: custodydb.RefuseFrozen, Engine: h.link, Clock: time.Now} //nolint:forbidigo // as above
 	h.store = h.with(h.cfg)
 }
 

@@ -327,3 +327,30 @@ func TestAnAccountIsMadeOnce(t *testing.T) {
 	}
 	h.finish(t, alice)
 }
+
+// bounded is a shard that takes nothing.
+type bounded engine.Code
+
+func (b bounded) Do(_ context.Context, commands ...engine.Command) ([]wire.Result, error) {
+	return []wire.Result{{Kind: engine.EventTransfer, Code: engine.Code(b)}}[:len(commands)], nil
+}
+
+// What the engine does not even remember is for an operator, and not refused: it may be
+// taken later.
+func TestWhatIsNotTakenStaysUnderWay(t *testing.T) {
+	h := newHouse(t)
+	h.fund("BTC", money.FromUint64(plenty), alice)
+	id := h.create(to(trading.ToTrading, alice, "k", "BTC", 5)).ID
+	for _, code := range []engine.Code{engine.CodeTooManyKeys, engine.CodeUnknownAsset, engine.CodeUnknownAccount} {
+		cfg := h.cfg
+		cfg.Engine = bounded(code)
+		if got, err := h.with(cfg).Tell(t.Context(), id); !errors.Is(err, funding.ErrNotTaken) || got.State != trading.TransferPending {
+			t.Errorf("%s: %+v, %v", trading.CodeName(code), got, err)
+		}
+	}
+	_, err := h.store.Tell(t.Context(), id)
+	h.must(err)
+	if got := h.conclude(id); got.State != trading.TransferDone {
+		t.Errorf("%+v", got)
+	}
+}

@@ -49,7 +49,7 @@ type Engine interface {
 	Do(ctx context.Context, commands ...engine.Command) ([]wire.Result, error)
 }
 
-// Config holds the collaborators of a Store; all are needed but Engine.
+// Config holds the collaborators of a Store; all are needed but Guard and Engine.
 type Config struct {
 	Pool   *pgxpool.Pool
 	Ledger Ledger
@@ -58,6 +58,9 @@ type Config struct {
 	Assets []string
 	// Start has a transfer's workflow begin once tx is committed, and only then.
 	Start func(ctx context.Context, tx pgx.Tx, id string) error
+	// Guard may refuse money that is to go to trading, in the transaction that books it:
+	// who is frozen must not trade away what is owed. Nil refuses nothing.
+	Guard func(ctx context.Context, tx pgx.Tx, customer string) error
 	// Engine is the shard; nil in a process that takes no steps.
 	Engine Engine
 	Clock  func() time.Time
