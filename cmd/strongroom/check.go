@@ -19,9 +19,11 @@ import (
 // checkCommand runs the invariant checker on a live platform. It reads only.
 type checkCommand struct {
 	stateFlag
+	shardFlags
 
 	Database string        `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Chains   string        `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
+	Certs    string        `name:"tls-dir" help:"Folder with ca.pem, cli.pem and cli-key.pem, to ask matching." env:"STRONGROOM_TLS_DIR" placeholder:"DIR"`
 	Signer   string        `name:"signer-dir" help:"The signer's folder, to compare its journal; leave out where that is on another machine." env:"STRONGROOM_SIGNER_DIR" placeholder:"DIR"`
 	Grace    time.Duration `help:"How long work in progress may lag behind what happened." default:"1m"`
 }
@@ -36,7 +38,7 @@ const demoGrace = 10 * time.Second
 func checkInvariants(e *env, vars map[string]string) error {
 	c := checkCommand{
 		Database: vars["STRONGROOM_DATABASE_URL"], Chains: vars["STRONGROOM_CHAINS_FILE"],
-		Signer: vars["STRONGROOM_SIGNER_DIR"], Grace: demoGrace,
+		Signer: vars["STRONGROOM_SIGNER_DIR"], Certs: vars["STRONGROOM_TLS_DIR"], Grace: demoGrace, shardFlags: shardIn(vars),
 	}
 	return c.Run(e)
 }
@@ -64,28 +66,47 @@ func (c *checkCommand) Run(e *env) error {
 		return err
 	}
 	began := e.clock()
-	books, err := ledgertest.Check(e.ctx, pool)
+	broken, err := c.findings(e, cfg)
 	if err != nil {
 		return err
 	}
-	rest, err := check.Run(e.ctx, cfg)
-	if err != nil {
-		return err
-	}
-	for _, v := range books {
-		e.printf("BROKEN  ledger: %s\n", v)
-	}
-	for _, v := range rest {
+	for _, v := range broken {
 		e.printf("BROKEN  %s\n", v)
 	}
-	if n := len(books) + len(rest); n > 0 {
-		return fmt.Errorf("%w: %d findings", errBroken, n)
+	if len(broken) > 0 {
+		return fmt.Errorf("%w: %d findings", errBroken, len(broken))
 	}
 	if err := printFees(e, pool, cfg.Assets); err != nil {
 		return err
 	}
 	e.printf("check: all invariants of ledger, custody, chains%s hold (%s)\n", c.also(), e.clock().Sub(began).Round(time.Millisecond))
 	return nil
+}
+
+// findings are what each checker says, a line each.
+func (c *checkCommand) findings(e *env, cfg check.Config) (lines []string, err error) {
+	books, err := ledgertest.Check(e.ctx, cfg.Pool)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := check.Run(e.ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	traded, err := c.trading(e, cfg.Pool)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range books {
+		lines = append(lines, "ledger: "+v.String())
+	}
+	for _, v := range rest {
+		lines = append(lines, v.String())
+	}
+	for _, v := range traded {
+		lines = append(lines, "trading: "+v.String())
+	}
+	return lines, nil
 }
 
 // printFees prints one line per asset with fees: what the house earned and paid.
@@ -106,10 +127,14 @@ func printFees(e *env, pool *pgxpool.Pool, known custody.Assets) error {
 }
 
 func (c *checkCommand) also() string {
-	if c.Signer == "" {
-		return " (signer's journal not at hand)"
+	trading := ""
+	if c.trades() {
+		trading = ", trading"
 	}
-	return " and signer's journal"
+	if c.Signer == "" {
+		return trading + " (signer's journal not at hand)"
+	}
+	return trading + " and signer's journal"
 }
 
 // journal returns how the signer's journal is read, or nil.

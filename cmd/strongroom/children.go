@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"strongroom/internal/devstack/stack"
 )
@@ -26,18 +30,43 @@ func children(at stack.Ports) []stack.Child {
 	}
 }
 
-// withTrading adds what trades to the children: matching before everything that asks it.
-func withTrading(list []stack.Child, at stack.Ports) []stack.Child {
+// withTrading adds what trades to the children: matching before everything that asks it,
+// then its markets.
+func withTrading(e *env, list []stack.Child, at stack.Ports) []stack.Child {
 	self, program := binaries()
 	matching := stack.Child{
 		Name: "matching", Command: append([]string{program("matching")}, stack.MatchingFlags()...), Endpoint: at.Matching,
 		ReadyURL: "http://" + at.MatchingMetrics + "/healthz",
 	}
+	markets := stack.Child{Name: "markets", Task: func(ctx context.Context, vars map[string]string) (string, error) {
+		return applyMarkets(ctx, e, vars)
+	}}
 	trading := stack.Child{
 		Name: "trading", Command: []string{self, "trading"}, Endpoint: at.TradingMetrics,
 		ReadyURL: "http://" + at.TradingMetrics + "/readyz",
 	}
-	return append([]stack.Child{matching, trading}, list...)
+	return append([]stack.Child{matching, markets, trading}, list...)
+}
+
+// marketsWithin bounds how long a new shard may take to have its markets.
+const marketsWithin = 30 * time.Second
+
+// applyMarkets makes the shard's markets as the file says, and returns their names.
+func applyMarkets(ctx context.Context, whole *env, vars map[string]string) (string, error) {
+	var said bytes.Buffer
+	e := *whole
+	e.ctx, e.out = ctx, &said
+	apply := applyMarketsCommand{marketFlags: marketFlags{
+		shardFlags: shardIn(vars),
+		Database:   vars["STRONGROOM_DATABASE_URL"], Certs: vars["STRONGROOM_TLS_DIR"], As: "worker", Wait: marketsWithin,
+	}}
+	err := apply.Run(&e) //nolint:contextcheck // it is in e
+	var names []string
+	for line := range strings.Lines(said.String()) {
+		name, _, _ := strings.Cut(line, ":")
+		names = append(names, name)
+	}
+	return strings.Join(names, ", "), err
 }
 
 // binaries are this program and how to find the one beside it.

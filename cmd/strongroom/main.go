@@ -34,6 +34,7 @@ type cli struct {
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the REST interface."`
 	Worker  workerCommand  `cmd:"" help:"Work the workflows, watch the chains, plan collections."`
 
+	Sim     simCommand     `cmd:"" help:"Play a market maker and takers on a development stack."`
 	Trading tradingCommand `cmd:"" help:"Follow a shard of matching: settle its trades into the ledger."`
 
 	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`

@@ -23,6 +23,15 @@ const matchingServer = "matching"
 // trades reports whether this installation has matching.
 func (f shardFlags) trades() bool { return len(f.Matching) > 0 && strings.Join(f.Matching, "") != "" }
 
+// shardIn reads the flags from the environment of a development stack's processes.
+func shardIn(vars map[string]string) shardFlags {
+	f := shardFlags{Shard: 1, Markets: vars["STRONGROOM_MARKETS_FILE"]}
+	if at := vars["STRONGROOM_MATCHING_ADDRESSES"]; at != "" {
+		f.Matching = strings.Split(at, ",")
+	}
+	return f
+}
+
 // shardOf prepares the connection of process name to matching; it connects when something
 // is asked.
 func (f shardFlags) shardOf(certs, name string) (*client.Client, error) {

@@ -72,7 +72,7 @@ func startStack(e *env, f stateFlag, evm string, reset bool) (*stack.Stack, erro
 	began := e.clock()
 	s, err := stack.Up(e.ctx, stack.Config{
 		Layout: layout, Root: root, EVM: evm, Migrate: migrate, Clock: e.clock, Trading: true,
-		Children:   func(at stack.Ports) []stack.Child { return withTrading(children(at), at) },
+		Children:   func(at stack.Ports) []stack.Child { return withTrading(e, children(at), at) },
 		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
 		Step:       say.step, Note: say.note,
 	})

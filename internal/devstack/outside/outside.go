@@ -89,7 +89,7 @@ func (w *World) alone(send func() (faucet.Sent, error)) (faucet.Sent, error) {
 	}
 	defer func() { _ = file.Close() }() // which gives the lock back
 	for {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX) //nolint:gosec // a descriptor is small
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
