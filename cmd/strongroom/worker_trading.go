@@ -18,6 +18,7 @@ import (
 	"strongroom/trading"
 	"strongroom/trading/funding"
 	"strongroom/worker"
+	"strongroom/workflows/transfer"
 )
 
 // exchange is trading as the worker sees it: transfers and how the engine is told.
@@ -81,7 +82,7 @@ func (x *exchange) label(ctx context.Context, id string) (temporalx.Labels, erro
 		return temporalx.Labels{}, err
 	}
 	return temporalx.Labels{
-		UserID: t.Customer, Asset: t.Asset, Rail: "trading", AmountBand: temporalx.Band(t.Amount.String()), Phase: string(t.State),
+		UserID: t.Customer, Asset: t.Asset, Rail: "trading", AmountBand: temporalx.Band(t.Amount.String()), Phase: string(transfer.Telling),
 	}, nil
 }
 
@@ -100,7 +101,7 @@ func (f shardFlags) transfers(e *env) (funding.Config, error) {
 	}
 	slices.Sort(codes)
 	return funding.Config{
-		Shard: f.Shard, Assets: slices.Compact(codes), Clock: e.clock,
+		Shard: f.Shard, Assets: slices.Compact(codes), Guard: custodydb.RefuseFrozen, Clock: e.clock,
 		Start: func(ctx context.Context, tx pgx.Tx, id string) error {
 			return custodydb.PutOutbox(ctx, tx, custodydb.OutboxRow{
 				Key: id + "/start", Topic: custodydb.TopicTransfer, Kind: custodydb.KindStart, Subject: id,
