@@ -29,6 +29,7 @@ type live struct {
 	created     int64
 	updated     int64
 	seq         uint64
+	adopted     uint64 // events up to this one are in it: it was read
 	whole       bool
 }
 
@@ -37,13 +38,18 @@ func (l *live) ended() bool {
 }
 
 // traded adds a trade.
-func (l *live) traded(price, lots, left int64) {
+func (l *live) traded(ev *engine.Event, left int64) {
+	if ev.Seq <= l.adopted {
+		return
+	}
+	price, lots := ev.Price, ev.Qty
 	l.turnover, _ = l.turnover.Add(product(price, lots))
 	l.filled += lots
 	l.left = left
 	if l.left == 0 {
 		l.state = trading.OrderFilled // of a quote amount, where nothing follows
 	}
+	l.seq, l.updated = ev.Seq, ev.Time
 }
 
 // product is ticks times lots, both of a trade and so above zero.
@@ -64,6 +70,9 @@ func (l *live) stand(ev *engine.Event) {
 
 // tell notes an event about this order, trades apart.
 func (l *live) tell(ev *engine.Event) {
+	if ev.Seq <= l.adopted {
+		return
+	}
 	switch ev.Kind { //nolint:exhaustive // all others change no order
 	case engine.EventAccepted: // again: it was amended
 		l.price, l.left = ev.Price, ev.Qty

@@ -188,6 +188,34 @@ func TestTheHistoryTellsWhatADeskDidNotHear(t *testing.T) {
 	}
 }
 
+// TestWatchersHearWholeOrdersFromBefore restarts a desk while an order waits: what is told
+// of it counts what was traded before.
+func TestWatchersHearWholeOrdersFromBefore(t *testing.T) {
+	h := open(t, nil)
+	o := h.place(t, "c1", limit("waits", "sell", "1", "60000"))
+	h.place(t, "c2", limit("bid", "buy", "0.25", "60000"))
+	h.stop()
+	o.Filled, o.Remaining, o.Turnover = "0.25", "0.75", "15000"
+	h.metrics = prometheus.NewRegistry()
+	h.run(t, log{orders: map[string]trading.Order{o.ID: o}})
+	updates, err := h.desk.Watch(t.Context(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, func() bool { return h.desk.Remembers(t.Context(), "c1", o.ID) })
+	h.place(t, "c2", limit("more", "buy", "0.5", "60000"))
+	u := next(t, updates, func(u trading.Update) bool { return u.Order != nil })
+	want{trading.OrderOpen, "", "0.75", "0.25", "45000"}.check(t, "an order from before", *u.Order)
+	if u.Order.ClientID != "waits" || u.Order.Quantity != "1" || u.Order.Type != trading.TypeLimit || u.Order.CreatedAt.IsZero() {
+		t.Errorf("%+v", u.Order)
+	}
+	got, err := h.desk.Cancel(t.Context(), "c1", "client:waits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want{trading.OrderCancelled, "by_client", "0.75", "0.25", "45000"}.check(t, "its end", got)
+}
+
 func TestWithoutASessionNothingIsTaken(t *testing.T) {
 	h := open(t, nil)
 	h.stop()

@@ -214,12 +214,10 @@ func (m *memory) trade(market *trading.Market, ev *engine.Event, touched []*live
 	taker := m.find(market, &side)
 	side.Order, side.Account, side.Side, side.Price, side.Qty = ev.Maker, ev.MakerAccount, 1-ev.Side, ev.Price, ev.Left
 	maker := m.find(market, &side)
-	taker.traded(ev.Price, ev.Qty, ev.TakerLeft)
-	maker.traded(ev.Price, ev.Qty, ev.Left)
-	for _, l := range [...]*live{taker, maker} {
-		l.seq, l.updated = ev.Seq, ev.Time
-		m.keep(l)
-	}
+	taker.traded(ev, ev.TakerLeft)
+	maker.traded(ev, ev.Left)
+	m.keep(taker)
+	m.keep(maker)
 	return append(touched, taker, maker)
 }
 

@@ -37,6 +37,7 @@ type watched struct {
 	customer string
 	channels map[chan trading.Update]func() bool // what keeps it from being closed with its context
 	touched  map[engine.AssetID]bool             // balances to be read
+	unheard  int                                 // how often orders from before may still be looked for
 	wake     chan struct{}
 	cancel   context.CancelFunc
 }
@@ -86,10 +87,11 @@ func (h *hub) begin(account engine.AccountID, customer string) *watched {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watched{
 		account: account, customer: customer, channels: map[chan trading.Update]func() bool{},
-		touched: map[engine.AssetID]bool{}, wake: make(chan struct{}, 1), cancel: cancel,
+		touched: map[engine.AssetID]bool{}, wake: make(chan struct{}, 1), cancel: cancel, unheard: adoptTries,
 	}
 	h.watched[account] = w
-	h.readers.Go(func() { h.balances(ctx, w) })
+	w.wake <- struct{}{}
+	h.readers.Go(func() { h.read(ctx, w) })
 	return w
 }
 
@@ -141,6 +143,8 @@ func (h *hub) reset(seq uint64) {
 	defer h.mu.Unlock()
 	for _, w := range h.watched {
 		h.send(w, trading.Update{Seq: seq, Reset: true})
+		w.unheard = adoptTries
+		h.touch(w.account)
 	}
 }
 
@@ -238,9 +242,9 @@ func (h *hub) touch(account engine.AccountID, assets ...engine.AssetID) {
 	}
 }
 
-// balances reads the balances that were touched, all at once, and tells them. What cannot
-// be read now is read again a moment later.
-func (h *hub) balances(ctx context.Context, w *watched) {
+// read reads for a customer, while it is watched, what events alone do not tell: orders
+// from before them, once, and the balances that they touch, as many as there are at once.
+func (h *hub) read(ctx context.Context, w *watched) {
 	pause := firstPause
 	for {
 		select {
@@ -248,19 +252,11 @@ func (h *hub) balances(ctx context.Context, w *watched) {
 		case <-ctx.Done():
 			return
 		}
-		assets := h.untouch(w)
-		if len(assets) == 0 {
-			continue
+		assets, unheard := h.due(w)
+		if unheard && h.desk.adopt(ctx, w.account, w.customer) {
+			h.heard(w)
 		}
-		list, seq, err := h.desk.balances(ctx, w.account, assets)
-		h.mu.Lock()
-		if err != nil {
-			h.touch(w.account, assets...)
-		} else {
-			h.send(w, trading.Update{Seq: seq, Balances: list})
-		}
-		h.mu.Unlock()
-		if err == nil {
+		if len(assets) == 0 || h.balances(ctx, w, assets) {
 			pause = firstPause
 			continue
 		}
@@ -269,11 +265,32 @@ func (h *hub) balances(ctx context.Context, w *watched) {
 	}
 }
 
-// untouch takes the assets whose balances are to be read.
-func (h *hub) untouch(w *watched) []engine.AssetID {
+// balances reads balances and tells them. What cannot be read is to be read again.
+func (h *hub) balances(ctx context.Context, w *watched, assets []engine.AssetID) bool {
+	list, seq, err := h.desk.balances(ctx, w.account, assets)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	assets := slices.Sorted(maps.Keys(w.touched))
+	if err != nil {
+		h.touch(w.account, assets...)
+		return false
+	}
+	h.send(w, trading.Update{Seq: seq, Balances: list})
+	return true
+}
+
+// due takes what is to be read.
+func (h *hub) due(w *watched) (assets []engine.AssetID, unheard bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	assets = slices.Sorted(maps.Keys(w.touched))
 	clear(w.touched)
-	return assets
+	unheard = w.unheard > 0
+	w.unheard = max(w.unheard-1, 0)
+	return assets, unheard
+}
+
+func (h *hub) heard(w *watched) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.unheard = 0
 }
