@@ -15,6 +15,8 @@ type state struct {
 	Customer Credential        `json:"customer"`
 	Funded   map[string]string `json:"funded"`   // asset → txid of the house's own money; once per state folder
 	Paid     map[string]string `json:"paid"`     // asset → txid of the deposit
+	Moved    map[string]string `json:"moved"`    // asset → transfer to trading
+	Dealt    map[string]string `json:"dealt"`    // deal → order id
 	Asked    map[string]string `json:"asked"`    // asset → withdrawal id
 	Before   map[string]string `json:"before"`   // asset → outside balance before the withdrawal
 	Finished bool              `json:"finished"` // the next start begins a new run
@@ -38,11 +40,13 @@ func (t *Tour) load() error {
 			Run: t.state.Run + 1, Funded: t.state.Funded, Customer: t.state.Customer,
 			Paid: map[string]string{}, Asked: map[string]string{}, Before: map[string]string{},
 		}
-		if t.state.Funded == nil {
-			t.state.Funded = map[string]string{}
-		}
 	} else {
 		t.say("resuming the tour that was interrupted")
+	}
+	for _, m := range []*map[string]string{&t.state.Funded, &t.state.Moved, &t.state.Dealt} {
+		if *m == nil { // a folder of before it was kept
+			*m = map[string]string{}
+		}
 	}
 	return t.save()
 }

@@ -37,7 +37,7 @@ func (t *Tour) fund(ctx context.Context) error {
 
 // enroll makes the customer and its key, once.
 func (t *Tour) enroll(ctx context.Context) error {
-	if t.state.Customer.Key == "" {
+	if t.state.Customer.Key == "" || len(t.cfg.Deals) > 0 && !t.state.Customer.Trades {
 		if err := t.register(ctx); err != nil {
 			return err
 		}
@@ -50,11 +50,14 @@ func (t *Tour) enroll(ctx context.Context) error {
 }
 
 func (t *Tour) register(ctx context.Context) error {
-	var customer struct{ ID string }
-	err := t.patiently(ctx, "create customer", func(ctx context.Context) (bool, error) {
-		err := t.cfg.Operator.Do(ctx, http.MethodPost, "/v1/customers", map[string]string{"name": "Ada Tour", "reference": "tour"}, &customer)
-		return err == nil, err
-	})
+	customer := struct{ ID string }{t.state.Customer.Customer}
+	var err error
+	if customer.ID == "" {
+		err = t.patiently(ctx, "create customer", func(ctx context.Context) (bool, error) {
+			err := t.cfg.Operator.Do(ctx, http.MethodPost, "/v1/customers", map[string]string{"name": "Ada Tour", "reference": "tour"}, &customer)
+			return err == nil, err
+		})
+	}
 	if err != nil {
 		return err
 	}
@@ -62,11 +65,15 @@ func (t *Tour) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make key: %w", err)
 	}
-	cred := Credential{Customer: customer.ID, Seed: base64.StdEncoding.EncodeToString(private.Seed())}
+	scopes := []string{"read", "withdraw"}
+	cred := Credential{Customer: customer.ID, Seed: base64.StdEncoding.EncodeToString(private.Seed()), Trades: len(t.cfg.Deals) > 0}
+	if cred.Trades {
+		scopes = append(scopes, "trade")
+	}
 	var created struct{ Key struct{ ID string } }
 	err = t.patiently(ctx, "create API key", func(ctx context.Context) (bool, error) {
 		err := t.cfg.Operator.Do(ctx, http.MethodPost, "/v1/customers/"+customer.ID+"/keys", map[string]any{
-			"label": "tour", "scheme": "ed25519", "publicKey": base64.StdEncoding.EncodeToString(public), "scopes": []string{"read", "withdraw"},
+			"label": "tour", "scheme": "ed25519", "publicKey": base64.StdEncoding.EncodeToString(public), "scopes": scopes,
 		}, &created)
 		return err == nil, err
 	})

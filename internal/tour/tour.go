@@ -46,7 +46,8 @@ type Funding struct {
 type Credential struct {
 	Customer string `json:"customer"`
 	Key      string `json:"key"`
-	Seed     string `json:"seed"` // base64
+	Seed     string `json:"seed"`             // base64
+	Trades   bool   `json:"trades,omitempty"` // the key may trade
 }
 
 // Config holds the collaborators of a tour.
@@ -57,6 +58,10 @@ type Config struct {
 	Customer func(Credential) (*client.Client, error)
 	Outside  Outside
 	Legs     []Leg
+	// Moves and Deals are what is traded between deposits and withdrawals; none where the
+	// platform does not trade.
+	Moves []Move
+	Deals []Deal
 	// House is what the operator puts into the hot wallet first: fees on chain are
 	// the house's own, never paid with customers' money.
 	House    []Funding
@@ -114,7 +119,7 @@ func (t *Tour) Run(ctx context.Context) error {
 	if err := t.load(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{t.fund, t.enroll, t.deposit, t.withdraw, t.arrive, t.compare} {
+	for _, step := range []func(context.Context) error{t.fund, t.enroll, t.deposit, t.move, t.trade, t.withdraw, t.arrive, t.compare} {
 		if err := step(ctx); err != nil {
 			return err
 		}

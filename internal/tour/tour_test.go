@@ -26,8 +26,11 @@ type platform struct {
 	paid    map[string]string // txid → asset
 	asked   map[string]string // idempotency key → id
 	arrived map[string]money.Units
-	stop    func() // called when the first withdrawal is asked for; may be nil
-	down    int    // how many requests are answered 503 first
+	stop    func()            // called when the first withdrawal is asked for; may be nil
+	down    int               // how many requests are answered 503 first
+	orders  map[string]string // client order id → price
+	moves   map[string]bool   // idempotency keys of transfers
+	quiet   int               // how many looks at the book find it empty
 }
 
 // noon is the tour's clock: what it does depends on no time.
@@ -62,6 +65,8 @@ func (p *platform) answer(r *http.Request) any {
 		return map[string]any{"items": items}
 	case path == "/v1/withdrawals":
 		return p.withdraw(r)
+	case strings.HasPrefix(path, "/v1/transfers"), strings.HasPrefix(path, "/v1/markets"), strings.HasPrefix(path, "/v1/orders"), path == "/v1/fills":
+		return p.trade(r)
 	default:
 		return map[string]string{"id": "wdr_1", "state": "posted", "txid": "tx"}
 	}
@@ -78,6 +83,32 @@ func (p *platform) withdraw(r *http.Request) any {
 		p.stop = nil
 	}
 	return map[string]string{"id": "wdr_1", "fee": "0.0001"}
+}
+
+func (p *platform) trade(r *http.Request) any {
+	switch path := r.URL.Path; {
+	case path == "/v1/transfers":
+		p.moves[r.Header.Get("Idempotency-Key")] = true
+		return map[string]string{"id": "fnd_1"}
+	case strings.HasPrefix(path, "/v1/transfers/"):
+		return map[string]string{"state": "done"}
+	case path == "/v1/markets/BTC-USDC":
+		return map[string]string{"tick": "0.01"}
+	case path == "/v1/markets/BTC-USDC/book":
+		if p.quiet--; p.quiet >= 0 {
+			return map[string]any{"bids": []any{}, "asks": []any{}}
+		}
+		return map[string]any{"bids": [][]string{{"59990", "1"}}, "asks": [][]string{{"60010", "1"}}}
+	case path == "/v1/orders":
+		var o map[string]string
+		if json.NewDecoder(r.Body).Decode(&o) == nil && p.orders[o["clientOrderId"]] == "" {
+			p.orders[o["clientOrderId"]] = o["side"] + " at " + o["price"]
+		}
+		return map[string]string{"id": "77"}
+	case path == "/v1/orders/77":
+		return map[string]string{"state": "filled", "filled": "0.05"}
+	}
+	return map[string]any{"items": []map[string]string{{"price": "59990", "quantity": "0.05", "fee": "4.5", "feeAsset": "USDC"}}}
 }
 
 // Pay, Address and Balance make it the outside world too.
@@ -100,7 +131,7 @@ func (p *platform) Balance(_ context.Context, _, at string) (money.Units, error)
 }
 
 // play runs a tour on a platform and returns what it printed.
-func play(t *testing.T, ctx context.Context, p *platform, dir string, row tour.Row) (string, error) {
+func play(t *testing.T, ctx context.Context, p *platform, dir string, row tour.Row, deals ...tour.Deal) (string, error) {
 	t.Helper()
 	server := httptest.NewServer(p)
 	defer server.Close()
@@ -115,7 +146,8 @@ func play(t *testing.T, ctx context.Context, p *platform, dir string, row tour.R
 	var out bytes.Buffer
 	play, err := tour.New(tour.Config{
 		Operator: operator, Customer: func(c tour.Credential) (*client.Client, error) { return ask(c.Key) }, Outside: p,
-		Legs:     []tour.Leg{{Asset: btc(), Deposit: "0.5", Withdraw: "0.2"}},
+		Legs:  []tour.Leg{{Asset: btc(), Deposit: "0.5", Withdraw: "0.2"}},
+		Moves: []tour.Move{{Asset: "BTC", Amount: "0.1"}}[:min(len(deals), 1)], Deals: deals,
 		House:    []tour.Funding{{Asset: btc(), Amount: "0.1", Address: "hot"}},
 		StateDir: dir, Out: &out, Clock: noon, Poll: time.Millisecond,
 		Table: func(context.Context) ([]tour.Row, error) { return []tour.Row{row}, nil },
@@ -128,7 +160,7 @@ func play(t *testing.T, ctx context.Context, p *platform, dir string, row tour.R
 }
 
 func newPlatform() *platform {
-	return &platform{paid: map[string]string{}, asked: map[string]string{}, arrived: map[string]money.Units{}}
+	return &platform{paid: map[string]string{}, asked: map[string]string{}, arrived: map[string]money.Units{}, orders: map[string]string{}, moves: map[string]bool{}}
 }
 
 func TestTourReachesItsEndThroughOutages(t *testing.T) {
@@ -179,5 +211,26 @@ func TestTourFailsWhereAPaymentIsShort(t *testing.T) {
 	out, err := play(t, t.Context(), p, t.TempDir(), tour.Row{Asset: btc(), Agrees: true})
 	if !errors.Is(err, tour.ErrDiffers) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What is traded is traded once, as soon as somebody is there to trade with.
+func TestTourTradesWhatWasDeposited(t *testing.T) {
+	p, dir := newPlatform(), t.TempDir()
+	p.quiet = 3
+	deal := tour.Deal{Market: "BTC-USDC", Side: "sell", Quantity: "0.05"}
+	for run := range 2 {
+		out, err := play(t, t.Context(), p, dir, tour.Row{Asset: btc(), Agrees: true}, deal)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, line := range []string{"0.1 moved to trading", "sell 0.05 at 58790.2 or better", "filled 0.05 at 59990, fee 4.5 USDC", "agrees"} {
+			if !strings.Contains(out, line) {
+				t.Errorf("run %d does not say %q:\n%s", run, line, out)
+			}
+		}
+	}
+	if len(p.orders) != 2 || len(p.moves) != 2 {
+		t.Errorf("orders %v, moves %v", p.orders, p.moves)
 	}
 }
