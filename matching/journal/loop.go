@@ -68,7 +68,7 @@ func (l *Log) wait(tick <-chan time.Time) error {
 	case <-l.stop:
 		return nil
 	case <-tick:
-		l.rn.Tick()
+		l.tick()
 	case in := <-l.inbox:
 		l.receive(in)
 	case f := <-l.control:
@@ -90,7 +90,7 @@ func (l *Log) drain(tick <-chan time.Time) error {
 		}
 		select {
 		case <-tick:
-			l.rn.Tick()
+			l.tick()
 		case in := <-l.inbox:
 			l.receive(in)
 		case f := <-l.control:
@@ -175,6 +175,10 @@ func (l *Log) ready(rd raft.Ready) error {
 	if rd.SoftState != nil || rd.HardState != nil {
 		l.role(rd)
 	}
+	early := len(rd.Entries) == 0 && raft.IsEmptySnap(rd.Snapshot) // all that is committed is on disk
+	if early {
+		l.apply(rd.CommittedEntries)
+	}
 	l.send(rd.Messages, false)
 	mark, err := l.received(rd.Snapshot)
 	if err != nil {
@@ -195,11 +199,18 @@ func (l *Log) ready(rd raft.Ready) error {
 	if mark != nil {
 		l.jobs <- job{restore: *mark}
 	}
-	if len(rd.CommittedEntries) > 0 {
-		l.jobs <- job{entries: rd.CommittedEntries}
+	if !early {
+		l.apply(rd.CommittedEntries)
 	}
 	l.rn.Advance(rd)
 	return nil
+}
+
+// apply hands entries to the machine.
+func (l *Log) apply(entries []*raftpb.Entry) {
+	if len(entries) > 0 {
+		l.jobs <- job{entries: entries}
+	}
 }
 
 // write makes entries, state and mark durable. The state goes along where it changed.

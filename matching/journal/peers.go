@@ -14,6 +14,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 )
 
 // Bounds of the connections between nodes.
@@ -34,7 +35,8 @@ type peer struct {
 	Peer
 	l       *Log
 	out     chan *raftpb.Message
-	sending chan struct{} // holds a token while a snapshot goes there
+	sending chan struct{}   // holds a token while a snapshot goes there
+	owed    *raftpb.Message // news of a commit that waits; of the loop
 	conns   conns
 }
 
@@ -122,14 +124,44 @@ func (l *Log) send(messages []*raftpb.Message, late bool) {
 		if p == nil || p.out == nil || isAnswer(m) != late {
 			continue
 		}
-		if m.GetType() == raftpb.MsgSnap {
+		switch {
+		case m.GetType() == raftpb.MsgSnap:
 			p.startSnapshot(m)
-			continue
-		}
-		select {
-		case p.out <- m:
+		case m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && l.replicates(p.ID):
+			p.owed = m
 		default:
-			l.rn.ReportUnreachable(p.ID)
+			l.post(p, m)
+		}
+	}
+}
+
+func (l *Log) post(p *peer, m *raftpb.Message) {
+	if m.GetType() == raftpb.MsgApp {
+		p.owed = nil
+	}
+	select {
+	case p.out <- m:
+	default:
+		l.rn.ReportUnreachable(p.ID)
+	}
+}
+
+// replicates says whether a node takes entries as they come: then a message without
+// any is news of a commit and nothing else, and the next entries bring it too. It is
+// half of all messages and keeps everybody busy while a caller waits for its answer.
+func (l *Log) replicates(id uint64) (yes bool) {
+	l.rn.WithProgress(func(of uint64, _ raft.ProgressType, p tracker.Progress) {
+		yes = yes || of == id && p.State == tracker.StateReplicate
+	})
+	return yes
+}
+
+// tick lets time pass for Raft, and has news of commits told that no entries brought.
+func (l *Log) tick() {
+	l.rn.Tick()
+	for _, p := range l.peers {
+		if p.owed != nil {
+			l.post(p, p.owed)
 		}
 	}
 }
