@@ -135,3 +135,33 @@ func TestConfigurationIsWhatTheProcessesAccept(t *testing.T) {
 		}
 	}
 }
+
+// Who is woken finds the page that says what to do.
+func TestAlertsNameTheirRunbooks(t *testing.T) {
+	raw, err := os.ReadFile("config/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := os.ReadFile("../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	headings := map[string]bool{}
+	for line := range strings.Lines(string(book)) {
+		if title, ok := strings.CutPrefix(strings.TrimSpace(line), "## "); ok {
+			headings[strings.ToLower(strings.ReplaceAll(title, " ", "-"))] = true
+		}
+	}
+	alerts := strings.Split(string(raw), "- alert: ")[1:]
+	for _, alert := range alerts {
+		name, _, _ := strings.Cut(alert, "\n")
+		_, rest, found := strings.Cut(alert, "docs/runbooks.md#")
+		anchor, _, _ := strings.Cut(rest, `"`)
+		if !found || !headings[anchor] {
+			t.Errorf("%s: there is no page %q", name, anchor)
+		}
+	}
+	if len(alerts) < 5 {
+		t.Errorf("%d alerts", len(alerts))
+	}
+}
