@@ -94,7 +94,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			continue
 		case errors.Is(err, client.ErrRefused):
 			return fmt.Errorf("open session with matching: %w", err)
-		case ctx.Err() == nil:
+		case ctx.Err() == nil && pause == firstPause: // once while it lasts
 			d.cfg.Logger.WarnContext(ctx, "matching cannot be reached", slog.Any("error", err))
 		}
 		rest(ctx, pause)

@@ -121,7 +121,7 @@ func open(tb testing.TB, wrap between) *house {
 	if h.catalog, err = trading.NewCatalog(tb.Context(), terms(tb), known, h.numbers); err != nil {
 		tb.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{Orders: 1 << 12, Accounts: 256, Assets: 8, Markets: 8, Keys: 1 << 14, Transfers: 1 << 10, Retention: int64(time.Hour)})
+	e, err := engine.New(engine.Config{Orders: 1 << 12, Accounts: 256, Assets: 8, Markets: 8, Keys: 1 << 20, Transfers: 1 << 10, Retention: int64(time.Hour)})
 	if err != nil {
 		tb.Fatal(err)
 	}

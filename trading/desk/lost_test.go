@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"strongroom/matching/server"
+	"strongroom/matching/wire"
 	"strongroom/trading"
 )
 
@@ -19,6 +20,25 @@ type gate struct {
 
 	mu   sync.Mutex
 	held chan struct{}
+	more uint64 // epochs since the first
+}
+
+// Leading implements server.Log.
+func (g *gate) Leading() (uint64, bool) {
+	now, leading := g.Log.Leading()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return now + g.more, leading
+}
+
+// elect has another node lead for one entry, and this one again, in a new epoch: streams
+// end, and what their frames held is gone.
+func (g *gate) elect(h *house) error {
+	g.mu.Lock()
+	g.more++
+	now := epoch + g.more
+	g.mu.Unlock()
+	return h.machine.Apply(now, false, wire.AppendEntry(nil, h.now.Load()))
 }
 
 func (g *gate) Begin(ctx context.Context, entry []byte) (server.Ticket, error) {
@@ -45,11 +65,7 @@ func (g *gate) hold() (release func()) {
 }
 
 func TestAnOutcomeThatIsUnknownIsFoundOut(t *testing.T) {
-	g := &gate{}
-	h := open(t, func(log server.Log) server.Log {
-		g.Log = log
-		return g
-	})
+	h, g := gated(t)
 	release := g.hold()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -67,6 +83,54 @@ func TestAnOutcomeThatIsUnknownIsFoundOut(t *testing.T) {
 	list, _, err := h.desk.Open(t.Context(), "c1", "")
 	if err != nil || len(list) != 1 || list[0].ClientID != "slow" && list[0].ID != order.ID {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func gated(t *testing.T) (*house, *gate) {
+	t.Helper()
+	g := &gate{}
+	return open(t, func(log server.Log) server.Log {
+		g.Log = log
+		return g
+	}), g
+}
+
+// TestANewLeaderLosesEventsAndNoAnswer has the shard lead anew, once at rest and once
+// while an order is on its way.
+func TestANewLeaderLosesEventsAndNoAnswer(t *testing.T) {
+	h, g := gated(t)
+	h.place(t, "c1", limit("before", "sell", "1", "60000"))
+	updates, err := h.desk.Watch(t.Context(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.elect(h); err != nil {
+		t.Fatal(err)
+	}
+	if u := next(t, updates, isReset); u.Seq == 0 {
+		t.Errorf("%+v", u)
+	}
+	if list, _, err := h.desk.Open(t.Context(), "c1", ""); err != nil || len(list) != 1 || list[0].Remaining != "1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	release := g.hold()
+	answer := make(chan trading.Order)
+	go func() {
+		o, _, err := h.desk.Place(t.Context(), "c1", limit("during", "sell", "1", "60000"))
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- o
+	}()
+	if err := g.elect(h); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if o := <-answer; o.ClientID != "during" || o.State != trading.OrderOpen || o.Remaining != "1" {
+		t.Errorf("%+v", o)
+	}
+	if h.figure(t, "strongroom_desk_sessions_lost_total") != 0 {
+		t.Error("the session is lost")
 	}
 }
 
