@@ -97,6 +97,11 @@ gen: $(NPM)
 	node contracts/build.mjs
 	@git diff --exit-code --stat -- internal/gen contracts/artifacts || { echo 'gen: the files above were out of date; commit them' >&2; exit 1; }
 
+## web: copy what the trade page loads of others from its pinned npm packages, and compare hashes
+.PHONY: web
+web: $(NPM)
+	node web/vendor.mjs
+
 ## tools: fetch and build every pinned server and checker that is missing
 .PHONY: tools
 tools: servers checkers

@@ -74,6 +74,8 @@ func layout() []rule {
 		{"api/client", "identity/reqsign internal/id"},
 		{"api/...", "money ledger identity/... assets custody chainadapters trading feed matching/engine internal/id internal/kv internal/obs api/..."},
 
+		{"web", "money ledger identity trading feed matching/engine internal/kv"},
+
 		{"cmd/...", "*"},
 	}
 }

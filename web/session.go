@@ -1,0 +1,168 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"strongroom/identity"
+)
+
+// How long things last.
+const (
+	inviteLife  = time.Minute
+	sessionLife = 12 * time.Hour
+	sessionIdle = time.Hour
+	// touchEvery is how old a session's last use may be before it is written again.
+	touchEvery = time.Minute
+)
+
+const cookieName = "strongroom_session"
+
+// session is what is kept of one, below the hash of its token.
+type session struct {
+	Customer string    `json:"customer"`
+	Began    time.Time `json:"began"`
+	Used     time.Time `json:"used"`
+}
+
+// visitor is who looks at a page. Customer is empty for nobody known.
+type visitor struct {
+	Customer string
+	CSRF     string // what forms of this session carry
+}
+
+// Invite makes a link of one use for a customer: whoever opens path within a minute, and
+// confirms, is that customer in that browser. Errors: identity.ErrNotFound, and those of
+// the collaborators.
+func (p *Pages) Invite(ctx context.Context, customer string) (path string, expires time.Time, err error) {
+	if _, err := p.cfg.Customers.Customer(ctx, customer); err != nil {
+		return "", time.Time{}, fmt.Errorf("find customer: %w", err)
+	}
+	code := newToken()
+	if err := p.cfg.Sessions.Set(ctx, keyOf("invite", code), []byte(customer), inviteLife); err != nil {
+		return "", time.Time{}, fmt.Errorf("keep invitation: %w", err)
+	}
+	return "/trade/enter?code=" + url.QueryEscape(code), p.cfg.Clock().Add(inviteLife), nil
+}
+
+// redeem uses a code up and begins a session.
+func (p *Pages) redeem(ctx context.Context, code string) (token string, ok bool, err error) {
+	p.entering.Lock()
+	defer p.entering.Unlock()
+	key := keyOf("invite", code)
+	customer, err := p.cfg.Sessions.Get(ctx, key)
+	if err != nil || len(customer) == 0 {
+		return "", false, nil
+	}
+	if err := p.cfg.Sessions.Delete(ctx, key); err != nil {
+		return "", false, fmt.Errorf("use invitation up: %w", err)
+	}
+	now := p.cfg.Clock()
+	token = newToken()
+	if err := p.keep(ctx, token, session{Customer: string(customer), Began: now, Used: now}); err != nil {
+		return "", false, err
+	}
+	return token, true, nil
+}
+
+func (p *Pages) keep(ctx context.Context, token string, s session) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	left := min(sessionIdle, s.Began.Add(sessionLife).Sub(p.cfg.Clock()))
+	if err := p.cfg.Sessions.Set(ctx, keyOf("session", token), data, left); err != nil {
+		return fmt.Errorf("keep session: %w", err)
+	}
+	return nil
+}
+
+// visitor finds out who asks. Where sessions cannot be read, that is nobody.
+func (p *Pages) visitor(r *http.Request) visitor {
+	cookie, err := r.Cookie(cookieName)
+	if err != nil || cookie.Value == "" {
+		return visitor{}
+	}
+	token := cookie.Value
+	data, err := p.cfg.Sessions.Get(r.Context(), keyOf("session", token))
+	if err != nil {
+		return visitor{}
+	}
+	var s session
+	now := p.cfg.Clock()
+	if json.Unmarshal(data, &s) != nil || !now.Before(s.Began.Add(sessionLife)) || !now.Before(s.Used.Add(sessionIdle)) {
+		return visitor{}
+	}
+	if now.Sub(s.Used) >= touchEvery {
+		s.Used = now
+		if err := p.keep(r.Context(), token, s); err != nil {
+			p.cfg.Logger.WarnContext(r.Context(), "a session's use is not kept", "error", err)
+		}
+	}
+	return visitor{Customer: s.Customer, CSRF: csrfOf(token)}
+}
+
+// Customer tells whose session a request belongs to; the stream's door asks.
+func (p *Pages) Customer(r *http.Request) (customer string, ok bool) {
+	v := p.visitor(r)
+	return v.Customer, v.Customer != ""
+}
+
+// active tells whether a customer may trade and move money.
+func (p *Pages) active(ctx context.Context, customer string) (bool, error) {
+	c, err := p.cfg.Customers.Customer(ctx, customer)
+	if err != nil {
+		return false, fmt.Errorf("find customer: %w", err)
+	}
+	return c.State == identity.Active, nil
+}
+
+func newToken() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// keyOf is where something is kept. What is stolen from there opens nothing.
+func keyOf(kind, secret string) string {
+	sum := sha256.Sum256([]byte(kind + "\x00" + secret))
+	return "web:" + kind + ":" + hex.EncodeToString(sum[:])
+}
+
+// csrfOf is what forms of a session carry: who knows it does not know the token.
+func csrfOf(token string) string {
+	sum := sha256.Sum256([]byte("csrf\x00" + token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (v visitor) sent(r *http.Request) bool {
+	return v.CSRF != "" && subtle.ConstantTimeCompare([]byte(r.PostFormValue("csrf")), []byte(v.CSRF)) == 1
+}
+
+func sessionCookie(r *http.Request, token string, life time.Duration) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
+		Name: cookieName, Value: token, Path: "/", MaxAge: int(life / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: !loopback(r.Host),
+	}
+}
+
+// loopback tells whether a host is this machine, where there is no TLS.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,30 @@
+// Copies what pages load of others from the pinned npm packages into static/vendor, and
+// compares it with the list of its SHA-256. `--write` writes the list anew, for a change
+// of versions that somebody has looked at.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const packages = resolve(import.meta.dirname, "../tools/npm/node_modules");
+const target = resolve(import.meta.dirname, "static/vendor");
+const list = resolve(import.meta.dirname, "vendor.sha256");
+const files = [
+  ["htmx.min.js", "htmx.org/dist/htmx.min.js"],
+  ["htmx.LICENSE", "htmx.org/LICENSE"],
+  ["lightweight-charts.mjs", "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"],
+  ["lightweight-charts.LICENSE", "lightweight-charts/LICENSE"],
+];
+
+let sums = "";
+const copies = files.map(([name, from]) => {
+  const data = readFileSync(resolve(packages, from));
+  sums += createHash("sha256").update(data).digest("hex") + "  " + name + "\n";
+  return [name, data];
+});
+if (process.argv[2] === "--write") writeFileSync(list, sums);
+if (readFileSync(list, "utf8") !== sums) {
+  console.error("web: the packages hold other files than web/vendor.sha256 says; nothing is copied");
+  process.exit(1);
+}
+mkdirSync(target, { recursive: true });
+for (const [name, data] of copies) writeFileSync(resolve(target, name), data);
