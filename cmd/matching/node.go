@@ -154,7 +154,7 @@ type serveCommand struct {
 // gcPercent is how much may be allocated between two collections, as a part of what is
 // in use. That is mostly tables without a pointer in them, so a collection is cheap;
 // new memory is not, where the system has to give it page by page.
-const gcPercent = 20
+const gcPercent = 5
 
 // Run serves until the process is told to stop or the node halts.
 func (c *serveCommand) Run(e *env) error {

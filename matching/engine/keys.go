@@ -1,6 +1,10 @@
 package engine
 
-import "strongroom/internal/hugepage"
+import (
+	"math/bits"
+
+	"strongroom/internal/hugepage"
+)
 
 func (k Key) isZero() bool { return k.Hi|k.Lo == 0 }
 
@@ -24,28 +28,23 @@ type keyEntry struct {
 }
 
 // keys keeps client ids: a table of entries by account and key, and a queue of them by
-// time. Entry zero is none. A place of the table has the upper half of the hash beside
+// time. Entry zero is none. A place of the table has some of the hash beside
 // the entry, so that what is not there, as most new ids are not, costs one look at it.
 type keys struct {
 	list        []keyEntry
-	index       []keySlot // twice the entries or more, linear probing
-	first, tail uint32    // by time
-	head        uint32    // first whose retention is not over
+	index       []uint32 // twice the entries or more, linear probing
+	entries     uint32   // the bits of a slot that are the entry
+	first, tail uint32   // by time
+	head        uint32   // first whose retention is not over
 	free        uint32
 	used        uint32
 	bound       uint32
 	brief       bool // ids are kept no longer than their orders wait
 }
 
-// keySlot is a place of the table: an entry, and half of its hash. Zero is free.
-type keySlot uint64
-
-func newSlot(hash uint64, i uint32) keySlot { return keySlot(hash&^(1<<32-1) | uint64(i)) }
-
-// like says whether a slot can be that of a hash.
-func (s keySlot) like(hash uint64) bool { return (uint64(s)^hash)>>32 == 0 }
-
-func (s keySlot) entry() uint32 { return uint32(s) }
+// slot is a place of the table: an entry, and above it as much of the top of its hash
+// as there is room for. Zero is free.
+func (k *keys) slot(hash uint64, i uint32) uint32 { return uint32(hash>>32)&^k.entries | i }
 
 // tableSize returns a power of two of at least twice n.
 func tableSize(n uint32) int {
@@ -58,7 +57,8 @@ func tableSize(n uint32) int {
 
 func newKeys(n uint32, brief bool) keys {
 	return keys{
-		list: hugepage.Make[keyEntry](int(n) + 1)[:1], index: hugepage.Make[keySlot](tableSize(n)), bound: n, brief: brief,
+		list: hugepage.Make[keyEntry](int(n) + 1)[:1], index: hugepage.Make[uint32](tableSize(n)), bound: n, brief: brief,
+		entries: 1<<bits.Len32(n) - 1,
 	}
 }
 
@@ -71,10 +71,10 @@ func (k *keys) find(account uint32, key Key) *keyEntry {
 		if slot == 0 {
 			return nil
 		}
-		if !slot.like(hash) {
+		if (slot^uint32(hash>>32))&^k.entries != 0 {
 			continue
 		}
-		if en := &k.list[slot.entry()]; en.key == key && en.account == account {
+		if en := &k.list[slot&k.entries]; en.key == key && en.account == account {
 			return en
 		}
 	}
@@ -95,7 +95,7 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 	for k.index[at] != 0 {
 		at = (at + 1) & mask
 	}
-	k.index[at] = newSlot(hash, i)
+	k.index[at] = k.slot(hash, i)
 	if k.tail != 0 {
 		k.list[k.tail].next = i
 	} else {
@@ -135,12 +135,12 @@ func (k *keys) expire(until int64) {
 func (k *keys) remove(i uint32) {
 	mask := uint64(len(k.index) - 1)
 	at := k.list[i].key.hash(k.list[i].account) & mask
-	for k.index[at].entry() != i {
+	for k.index[at]&k.entries != i {
 		at = (at + 1) & mask
 	}
 	hole := at
 	for at = (at + 1) & mask; k.index[at] != 0; at = (at + 1) & mask {
-		en := &k.list[k.index[at].entry()]
+		en := &k.list[k.index[at]&k.entries]
 		if home := en.key.hash(en.account) & mask; (at-home)&mask >= (at-hole)&mask {
 			k.index[hole] = k.index[at]
 			hole = at

@@ -20,13 +20,13 @@ func (e *Engine) Warm(commands []Command) {
 	for i := range commands {
 		if c := &commands[i]; c.Op != OpNew && !c.Key.isZero() {
 			slot := e.keys.index[c.Key.hash(uint32(c.Account))&mask]
-			sum += uint64(e.keys.list[slot.entry()].order)
+			sum += uint64(e.keys.list[slot&e.keys.entries].order)
 		}
 	}
 	for i := range commands {
 		if c := &commands[i]; c.Op != OpNew && !c.Key.isZero() {
 			slot := e.keys.index[c.Key.hash(uint32(c.Account))&mask]
-			if p := uint64(uint32(e.keys.list[slot.entry()].order)); p < uint64(len(e.rows)) {
+			if p := uint64(uint32(e.keys.list[slot&e.keys.entries].order)); p < uint64(len(e.rows)) {
 				sum += e.rows[p].age
 			}
 		}

@@ -21,7 +21,7 @@ const (
 	replayEntry    = 1024
 	replayTraders  = 4
 	replayPatience = time.Minute
-	replayGC       = 20 // as the program has it
+	replayGC       = 5 // as the program has it
 )
 
 // BenchmarkReplay starts a node of so many commands behind its last snapshot and waits

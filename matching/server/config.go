@@ -36,7 +36,7 @@ const (
 	maxFrameBytes    = 256 << 10
 	maxKeptFrames    = 4096    // of a session, sent or not
 	maxKeptBytes     = 4 << 20 // of these
-	maxRingBytes     = 64 << 20
+	maxRingBytes     = 16 << 20
 	maxRingBatches   = 1 << 16
 	maxLevels        = 1000
 	maxOrders        = 10_000

@@ -70,9 +70,10 @@ func (m *Machine) Snapshot(before func(seq uint64) error) (io.WriterTo, error) {
 	return f, nil
 }
 
-// prepare takes memory for the next copy.
+// prepare takes memory for the next copy, which nobody waits for but where this node
+// leads.
 func (m *Machine) prepare() {
-	if e, ok := m.engine.(Durable); ok && m.spare != nil {
+	if e, ok := m.engine.(Durable); ok && m.leading && m.spare != nil {
 		e.Prepare(m.spare)
 	}
 }
