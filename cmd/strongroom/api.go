@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
 	"strongroom/api"
@@ -28,6 +30,7 @@ import (
 // apiCommand serves REST.
 type apiCommand struct {
 	stateFlag
+	shardFlags
 
 	Database    string `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Listen      string `help:"Address of the REST interface." env:"STRONGROOM_API_LISTEN" default:"127.0.0.1:18080"`
@@ -72,39 +75,67 @@ func (c *apiCommand) Run(e *env) (err error) {
 		defer cancel()
 		err = errors.Join(err, book.Close(ctx), tracing.Stop(ctx))
 	}()
-	ids, cursorKey, err := c.identity(identity.Config{Pool: pool, Clock: e.clock})
+	metrics := obs.NewRegistry("api")
+	house, err := c.house(e, pool, book, metrics)
 	if err != nil {
 		return err
 	}
-	registry, err := assets.New(assets.Config{Pool: pool, Clock: e.clock})
-	if err != nil {
-		return err
-	}
-	store, err := c.custody(e, custodydb.Config{Pool: pool, Ledger: book, Environment: c.Environment, Clock: e.clock}, registry)
-	if err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, house.floor.close()) }()
 	engine, err := client.NewLazyClient(client.Options{HostPort: c.Temporal, Namespace: c.Namespace, Logger: quiet{e.log}})
 	if err != nil {
 		return fmt.Errorf("prepare workflow engine: %w", err)
 	}
 	defer engine.Close()
 	gate := newCachedGate(func(ctx context.Context) error { return engineHealth(ctx, engine) }, e.clock)
-	server, err := api.New(api.Config{
-		Addr: c.Listen, AllowRemote: c.AllowRemote,
-		Auth: ids, Customers: ids, Freezer: ids, Keys: ids, Assets: registry, Books: api.LedgerBooks{Ledger: book},
-		Addresses: store, Deposits: store, Withdrawals: store, WithdrawalLog: store, Events: store, Chains: chainList{store},
-		Gate: gate, Ready: map[string]api.Gate{"database": api.GateFunc(pool.Ping), "workflows": gate},
-		Unavailable: databaseDown, CursorKey: cursorKey, Log: e.log, Clock: e.clock,
-		Metrics: obs.NewRegistry("api"), Tracer: tracing.Provider.Tracer("strongroom/api"),
-	})
+	cfg := house.config(book)
+	cfg.Addr, cfg.AllowRemote, cfg.Log, cfg.Clock, cfg.Metrics = c.Listen, c.AllowRemote, e.log, e.clock, metrics
+	cfg.Gate, cfg.Ready = gate, map[string]api.Gate{"database": api.GateFunc(pool.Ping), "workflows": gate}
+	cfg.Tracer = tracing.Provider.Tracer("strongroom/api")
+	server, err := api.New(cfg)
 	if err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(e.ctx)
 	defer stop()
-	go every(background, purgeEvery, func() { c.purge(background, e.log, ids) })
+	house.floor.run(background)
+	go every(background, purgeEvery, func() { c.purge(background, e.log, house.ids) })
 	return server.Run(e.ctx)
+}
+
+// apiHouse is the domains as the API serves them.
+type apiHouse struct {
+	ids       *identity.Store
+	cursorKey []byte
+	registry  *assets.Registry
+	store     *custodydb.Store
+	floor     *floor // nil where the platform does not trade
+}
+
+// house opens the domains.
+func (c *apiCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, metrics prometheus.Registerer) (h *apiHouse, err error) {
+	h = &apiHouse{}
+	if h.ids, h.cursorKey, err = c.identity(identity.Config{Pool: pool, Clock: e.clock}); err != nil {
+		return nil, err
+	}
+	if h.registry, err = assets.New(assets.Config{Pool: pool, Clock: e.clock}); err != nil {
+		return nil, err
+	}
+	var view *assetView
+	h.store, view, err = c.custody(e, custodydb.Config{Pool: pool, Ledger: book, Environment: c.Environment, Clock: e.clock}, h.registry)
+	if err != nil {
+		return nil, err
+	}
+	h.floor, err = c.floor(e, floorConfig{pool: pool, book: book, assets: view, custody: h.store, metrics: metrics})
+	return h, err
+}
+
+// config is what the server asks of the domains.
+func (h *apiHouse) config(book *ledger.Ledger) api.Config {
+	return api.Config{
+		Auth: h.ids, Customers: h.ids, Freezer: h.ids, Keys: h.ids, Assets: h.registry, Books: api.LedgerBooks{Ledger: book},
+		Addresses: h.store, Deposits: h.store, Withdrawals: h.floor.withdrawals(h.store), WithdrawalLog: h.store, Events: h.store,
+		Chains: chainList{h.store}, Unavailable: databaseDown, CursorKey: h.cursorKey,
+	}
 }
 
 func (c *apiCommand) purge(ctx context.Context, log *slog.Logger, ids *identity.Store) {
@@ -137,24 +168,25 @@ func sealFile(given, dir string) string {
 
 // custody opens custody's memory with the chains of the file, whose public keys
 // the signer gives.
-func (c *apiCommand) custody(e *env, cfg custodydb.Config, registry *assets.Registry) (*custodydb.Store, error) {
+func (c *apiCommand) custody(e *env, cfg custodydb.Config, registry *assets.Registry) (*custodydb.Store, *assetView, error) {
 	view, err := newAssetView(e.ctx, registry, e.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	go every(e.ctx, refreshEvery, func() { view.refresh(e.ctx) })
 	cfg.Assets = view
 	chains, err := readChains(c.Chains)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg.Adapters, err = openAdapters(chains); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg.XPubs, err = c.publicKeys(e.ctx, chains); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return custodydb.New(cfg)
+	store, err := custodydb.New(cfg)
+	return store, view, err
 }
 
 // publicKeys asks the signer, which may still be starting.

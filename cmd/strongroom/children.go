@@ -31,8 +31,8 @@ func children(at stack.Ports) []stack.Child {
 }
 
 // withTrading adds what trades to the children: matching before everything that asks it,
-// then its markets.
-func withTrading(e *env, list []stack.Child, at stack.Ports) []stack.Child {
+// then its markets; and last, where somebody is to play on them, who does.
+func withTrading(e *env, list []stack.Child, at stack.Ports, sim bool) []stack.Child {
 	self, program := binaries()
 	matching := stack.Child{
 		Name: "matching", Command: append([]string{program("matching")}, stack.MatchingFlags()...), Endpoint: at.Matching,
@@ -45,7 +45,14 @@ func withTrading(e *env, list []stack.Child, at stack.Ports) []stack.Child {
 		Name: "trading", Command: []string{self, "trading"}, Endpoint: at.TradingMetrics,
 		ReadyURL: "http://" + at.TradingMetrics + "/readyz",
 	}
-	return append([]stack.Child{matching, markets, trading}, list...)
+	all := append([]stack.Child{matching, markets, trading}, list...)
+	if !sim {
+		return all
+	}
+	return append(all, stack.Child{
+		Name: "sim", Command: []string{self, "sim"}, Endpoint: at.SimMetrics,
+		ReadyURL: "http://" + at.SimMetrics + "/healthz", Env: map[string]string{"STRONGROOM_SIM_OBSERVE": at.SimMetrics},
+	})
 }
 
 // marketsWithin bounds how long a new shard may take to have its markets.

@@ -66,11 +66,14 @@ func newTour(e *env, vars map[string]string, books *tourBooks) (*tour.Tour, erro
 	if err != nil {
 		return nil, err
 	}
-	legs, err := books.legs(e.ctx)
+	trades := vars[simVariable] != ""
+	legs, err := books.legs(e.ctx, trades)
 	if err != nil {
 		return nil, err
 	}
+	moves, deals := tourDeals(trades)
 	return tour.New(tour.Config{
+		Moves: moves, Deals: deals,
 		Operator: operator, Outside: world, Legs: legs, House: house, StateDir: dir, Out: e.out, Clock: e.clock, Table: books.table,
 		Customer: func(c tour.Credential) (*client.Client, error) {
 			cred := reqsign.Credential{Key: c.Key, Scheme: reqsign.Ed25519, Secret: c.Seed, Customer: c.Customer}
@@ -140,7 +143,7 @@ func openTourBooks(whole *env, vars map[string]string) (*tourBooks, error) {
 	if b.adapters, err = openAdapters(chains); err != nil {
 		return nil, err
 	}
-	b.store, err = c.custody(&e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
+	b.store, _, err = c.custody(&e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
 	return b, err
 }
 
@@ -153,14 +156,30 @@ func (b *tourBooks) close(ctx context.Context) error {
 	return err
 }
 
+// simVariable tells a stack's processes that somebody plays on its markets.
+const simVariable = "STRONGROOM_SIM"
+
+// tourDeals is what the tour trades, where there is somebody to trade with.
+func tourDeals(trades bool) ([]tour.Move, []tour.Deal) {
+	if !trades {
+		return nil, nil
+	}
+	return []tour.Move{{Asset: "BTC", Amount: "0.1"}, {Asset: "USDC", Amount: "500"}},
+		[]tour.Deal{{Market: "BTC-USDC", Side: "sell", Quantity: "0.05"}, {Market: "ETH-USDC", Side: "buy", Quantity: "0.5"}}
+}
+
 // legs are the assets that the tour moves: all that the registry has listed and
-// that the tour knows an amount for.
-func (b *tourBooks) legs(ctx context.Context) ([]tour.Leg, error) {
+// that the tour knows an amount for. Who trades takes the proceeds out: more than
+// was deposited and not moved, so that the withdrawal pulls the rest from trading.
+func (b *tourBooks) legs(ctx context.Context, trades bool) ([]tour.Leg, error) {
 	list, err := b.registry.All(ctx)
 	if err != nil {
 		return nil, err
 	}
 	amounts := map[string][2]string{"BTC": {"0.5", "0.2"}, "LTC": {"12.5", "4"}, "ETH": {"2", "0.75"}, "USDC": {"1000", "250.25"}}
+	if trades {
+		amounts["ETH"], amounts["USDC"] = [2]string{"2", "2.25"}, [2]string{"1000", "1200.25"}
+	}
 	var legs []tour.Leg
 	for _, a := range list {
 		if amount, ok := amounts[a.Code]; ok {
@@ -257,10 +276,8 @@ func (b *tourBooks) custodyBalance(ctx context.Context, a assets.Asset) (money.U
 
 // demoCommand is the tour from start to end.
 type demoCommand struct {
-	stateFlag
+	stackFlags
 
-	EVM     string        `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
-	Reset   bool          `help:"Wipe the state folder first."`
 	Timeout time.Duration `help:"How long the tour may take." default:"10m"`
 }
 
@@ -283,7 +300,7 @@ func (c *demoCommand) Run(e *env) error {
 		}
 		return playAndCheck(&bounded, vars)
 	}
-	s, err := startStack(&bounded, c.stateFlag, c.EVM, c.Reset)
+	s, err := startStack(&bounded, c.stackFlags)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,18 @@ import (
 
 // upCommand runs the platform.
 type upCommand struct {
+	stackFlags
+
+	NoTour bool `help:"Do not play the tour of deposits, trades and withdrawals."`
+}
+
+// stackFlags say which platform is started.
+type stackFlags struct {
 	stateFlag
 
-	Reset  bool   `help:"Wipe the state folder first: databases, chains, keys, logs."`
-	EVM    string `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
-	NoTour bool   `help:"Do not play the tour of deposits and withdrawals."`
+	Reset bool   `help:"Wipe the state folder first: databases, chains, keys, logs."`
+	EVM   string `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
+	Sim   bool   `help:"Play a market maker and takers on the markets, and let the tour trade." negatable:"" default:"false"`
 }
 
 // stateFlag names the state folder.
@@ -39,7 +46,7 @@ func (f stateFlag) layout() (stack.Layout, error) {
 
 // Run starts everything and stays until it is told to stop.
 func (c *upCommand) Run(e *env) error {
-	s, err := startStack(e, c.stateFlag, c.EVM, c.Reset)
+	s, err := startStack(e, c.stackFlags)
 	if err != nil {
 		return err
 	}
@@ -54,7 +61,7 @@ func (c *upCommand) Run(e *env) error {
 }
 
 // startStack starts the platform and says each step as it happens.
-func startStack(e *env, f stateFlag, evm string, reset bool) (*stack.Stack, error) {
+func startStack(e *env, f stackFlags) (*stack.Stack, error) {
 	layout, err := f.layout()
 	if err != nil {
 		return nil, err
@@ -64,15 +71,19 @@ func startStack(e *env, f stateFlag, evm string, reset bool) (*stack.Stack, erro
 		return nil, err
 	}
 	say := &speaker{env: e}
-	if reset {
+	if f.Reset {
 		if err := stack.Reset(layout, say.note); err != nil {
 			return nil, err
 		}
 	}
+	extra := map[string]string{}
+	if f.Sim {
+		extra[simVariable] = "yes"
+	}
 	began := e.clock()
 	s, err := stack.Up(e.ctx, stack.Config{
-		Layout: layout, Root: root, EVM: evm, Migrate: migrate, Clock: e.clock, Trading: true,
-		Children:   func(at stack.Ports) []stack.Child { return withTrading(e, children(at), at) },
+		Layout: layout, Root: root, EVM: f.EVM, Migrate: migrate, Clock: e.clock, Trading: true, Env: extra,
+		Children:   func(at stack.Ports) []stack.Child { return withTrading(e, children(at), at, f.Sim) },
 		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
 		Step:       say.step, Note: say.note,
 	})

@@ -75,6 +75,7 @@ func (s *Stack) postgres(ctx context.Context) (string, error) {
 	if s.cfg.Trading {
 		maps.Copy(s.env, s.cfg.Layout.tradingEnv(s.settings))
 	}
+	maps.Copy(s.env, s.cfg.Env)
 	service := devstack.Service{Name: "postgres", Spec: cfg.Spec, Endpoint: devstack.Loopback(cfg.Port)}
 	if err := s.run(ctx, service); err != nil {
 		return "", err

@@ -53,6 +53,8 @@ type Config struct {
 	EVM string
 	// Trading has the processes told where matching is; Children says whether it runs.
 	Trading bool
+	// Env is what all processes are told beside what the stack knows.
+	Env map[string]string
 	// Migrate brings the platform's database up to date.
 	Migrate func(ctx context.Context, databaseURL string) error
 	// LoadAssets enters the assets of a file into the platform's registry.
