@@ -50,13 +50,24 @@ type Market struct {
 	ticker  *Ticker
 	state   engine.State
 	until   int64
+	base    uint64 // events up to here are in what Begin was told
+	age     uint64 // how often readers have to begin anew
 	seq     uint64
 	time    int64
 	trades  []Trade // the newest
 	entries []entry // what readers may lack, oldest first
 	dropped uint64  // seq of the newest entry that is no longer kept
+	batches uint64  // how often events were taken
+	served  Served
 	changed chan struct{}
 	scratch []Change
+}
+
+// Served counts messages to readers of a market.
+type Served struct {
+	Messages  uint64
+	Wholes    uint64 // of them with the whole book
+	Conflated uint64 // of the others with the changes of several batches: the reader was slower
 }
 
 // entry is one change of the book. Trades are found by their own numbers.
@@ -68,7 +79,9 @@ type entry struct {
 // NewMarket returns a market of which nothing is known but the candles that were kept:
 // the newest of each interval, and those of one minute for the last day.
 func NewMarket(candles, minutes []Candle) *Market {
-	return &Market{book: NewBook(), candles: NewCandles(candles), ticker: NewTicker(minutes), changed: make(chan struct{})}
+	m := &Market{book: NewBook(), changed: make(chan struct{})}
+	m.candles, m.ticker = NewCandles(candles), NewTicker(minutes)
+	return m
 }
 
 // Take takes the next events of the market in and appends the candles that they end to
@@ -81,25 +94,37 @@ func (m *Market) Take(events []engine.Event, out []Closed) []Closed {
 		out = m.take(&events[i], out)
 	}
 	m.trim()
+	m.batches++
 	close(m.changed)
 	m.changed = make(chan struct{})
 	return out
 }
 
 func (m *Market) take(v *engine.Event, out []Closed) []Closed {
+	if v.Kind == engine.EventTrade {
+		out = m.trade(v, out)
+	}
+	if v.Seq <= m.base {
+		return out
+	}
 	m.scratch = m.book.Apply(v, m.scratch[:0])
 	for _, c := range m.scratch {
 		m.entries = append(m.entries, entry{v.Seq, c})
 	}
-	switch v.Kind { //nolint:exhaustive // the others are of orders, which nobody else may see
-	case engine.EventTrade:
-		m.trades = append(m.trades, Trade{v.Seq, v.Time, v.Price, v.Qty, v.Side})
-		out = m.candles.Trade(v, out)
-		m.ticker.Trade(v)
-	case engine.EventState:
+	if v.Kind == engine.EventState {
 		m.state, m.until = v.State, v.Until
 	}
 	m.seq, m.time = v.Seq, v.Time
+	return out
+}
+
+// trade takes a trade in, once: candles, day and trades each look at its number.
+func (m *Market) trade(v *engine.Event, out []Closed) []Closed {
+	if n := len(m.trades); n == 0 || m.trades[n-1].Seq < v.Seq {
+		m.trades = append(m.trades, Trade{v.Seq, v.Time, v.Price, v.Qty, v.Side})
+	}
+	out = m.candles.Trade(v, out)
+	m.ticker.Trade(v)
 	return out
 }
 
@@ -119,7 +144,9 @@ func (m *Market) trim() {
 type Reader struct {
 	market *Market
 	seq    uint64
+	age    uint64
 	begun  bool
+	batch  uint64 // of the market, when it was read last
 }
 
 // Read returns a reader whose first message is everything.
@@ -146,14 +173,15 @@ func (r *Reader) poll() (Message, <-chan struct{}) {
 	m := r.market
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r.begun && r.seq == m.seq {
+	if r.begun && r.seq == m.seq && r.age == m.age {
 		return Message{}, m.changed
 	}
 	message := Message{
 		Prev: r.seq, Seq: m.seq, Time: m.time, State: m.state, Until: m.until,
 		Day: m.ticker.Last24Hours(m.time), Candles: m.candles.All(),
 	}
-	if !r.begun || r.seq < m.dropped {
+	if !r.begun || r.seq < m.dropped || r.age != m.age {
+		r.seq = 0 // all trades too
 		message.Whole, message.Prev = true, 0
 		message.Bids, message.Asks = m.book.Top(engine.Buy, 0), m.book.Top(engine.Sell, 0)
 	} else {
@@ -162,7 +190,8 @@ func (r *Reader) poll() (Message, <-chan struct{}) {
 	from := sort.Search(len(m.trades), func(i int) bool { return m.trades[i].Seq > r.seq })
 	from = max(from, len(m.trades)-RecentTrades)
 	message.Trades = append([]Trade(nil), m.trades[from:]...)
-	r.begun, r.seq = true, m.seq
+	m.served.count(message.Whole, m.batches-r.batch > 1)
+	r.begun, r.seq, r.age, r.batch = true, m.seq, m.age, m.batches
 	return message, nil
 }
 
@@ -186,6 +215,23 @@ func (m *Market) since(seq uint64) (bids, asks []Level) {
 		}
 	}
 	return bids, asks
+}
+
+func (s *Served) count(whole, several bool) {
+	s.Messages++
+	switch {
+	case whole:
+		s.Wholes++
+	case several:
+		s.Conflated++
+	}
+}
+
+// Served tells how many messages readers were given.
+func (m *Market) Served() Served {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.served
 }
 
 // Whole returns everything that there is now.

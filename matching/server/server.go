@@ -32,6 +32,7 @@ type Server struct {
 	grpc    *grpc.Server
 	seq     *sequencer
 	token   atomic.Uint64
+	resting atomic.Int32 // who read what waits
 	closing chan struct{}
 	streams sync.WaitGroup
 }

@@ -1441,6 +1441,268 @@ func (x *Order) GetSibling() uint64 {
 	return 0
 }
 
+type RestingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Markets       []uint32               `protobuf:"varint,1,rep,packed,name=markets,proto3" json:"markets,omitempty"` // none: all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestingRequest) Reset() {
+	*x = RestingRequest{}
+	mi := &file_matching_v1_matching_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestingRequest) ProtoMessage() {}
+
+func (x *RestingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_matching_v1_matching_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestingRequest.ProtoReflect.Descriptor instead.
+func (*RestingRequest) Descriptor() ([]byte, []int) {
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RestingRequest) GetMarkets() []uint32 {
+	if x != nil {
+		return x.Markets
+	}
+	return nil
+}
+
+// RestingChunk is a part of what waits. The first one has a moment and nothing else;
+// each market begins with how it stands. Orders that show nothing are left out.
+type RestingChunk struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Moment *RestingMoment         `protobuf:"bytes,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	Market *RestingMarket         `protobuf:"bytes,2,opt,name=market,proto3" json:"market,omitempty"`
+	// Of the market named last, each list as long as the others, at most 8,192: an
+	// order, the price at which it stands as a buyer (above zero) or the negated one as
+	// a seller, and what it shows.
+	Orders        []uint64 `protobuf:"fixed64,3,rep,packed,name=orders,proto3" json:"orders,omitempty"`
+	Prices        []int64  `protobuf:"zigzag64,4,rep,packed,name=prices,proto3" json:"prices,omitempty"`
+	Shown         []uint64 `protobuf:"varint,5,rep,packed,name=shown,proto3" json:"shown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestingChunk) Reset() {
+	*x = RestingChunk{}
+	mi := &file_matching_v1_matching_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestingChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestingChunk) ProtoMessage() {}
+
+func (x *RestingChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_matching_v1_matching_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestingChunk.ProtoReflect.Descriptor instead.
+func (*RestingChunk) Descriptor() ([]byte, []int) {
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RestingChunk) GetMoment() *RestingMoment {
+	if x != nil {
+		return x.Moment
+	}
+	return nil
+}
+
+func (x *RestingChunk) GetMarket() *RestingMarket {
+	if x != nil {
+		return x.Market
+	}
+	return nil
+}
+
+func (x *RestingChunk) GetOrders() []uint64 {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *RestingChunk) GetPrices() []int64 {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+func (x *RestingChunk) GetShown() []uint64 {
+	if x != nil {
+		return x.Shown
+	}
+	return nil
+}
+
+// RestingMoment is behind which event all chunks are.
+type RestingMoment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // of that event; zero where this process does not know it
+	TimeNs        int64                  `protobuf:"varint,3,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"` // log time
+	Hash          []byte                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`                    // of the chain behind that event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestingMoment) Reset() {
+	*x = RestingMoment{}
+	mi := &file_matching_v1_matching_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestingMoment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestingMoment) ProtoMessage() {}
+
+func (x *RestingMoment) ProtoReflect() protoreflect.Message {
+	mi := &file_matching_v1_matching_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestingMoment.ProtoReflect.Descriptor instead.
+func (*RestingMoment) Descriptor() ([]byte, []int) {
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RestingMoment) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RestingMoment) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RestingMoment) GetTimeNs() int64 {
+	if x != nil {
+		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *RestingMoment) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+type RestingMarket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Market        uint32                 `protobuf:"varint,1,opt,name=market,proto3" json:"market,omitempty"`
+	State         uint32                 `protobuf:"varint,2,opt,name=state,proto3" json:"state,omitempty"`
+	UntilNs       int64                  `protobuf:"varint,3,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"` // log time at which the state ends; zero for not by itself
+	Last          int64                  `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`                      // price of the last trade, or what counts as such; zero for none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestingMarket) Reset() {
+	*x = RestingMarket{}
+	mi := &file_matching_v1_matching_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestingMarket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestingMarket) ProtoMessage() {}
+
+func (x *RestingMarket) ProtoReflect() protoreflect.Message {
+	mi := &file_matching_v1_matching_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestingMarket.ProtoReflect.Descriptor instead.
+func (*RestingMarket) Descriptor() ([]byte, []int) {
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RestingMarket) GetMarket() uint32 {
+	if x != nil {
+		return x.Market
+	}
+	return 0
+}
+
+func (x *RestingMarket) GetState() uint32 {
+	if x != nil {
+		return x.State
+	}
+	return 0
+}
+
+func (x *RestingMarket) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+func (x *RestingMarket) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1449,7 +1711,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_matching_v1_matching_proto_msgTypes[19]
+	mi := &file_matching_v1_matching_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1723,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_matching_v1_matching_proto_msgTypes[19]
+	mi := &file_matching_v1_matching_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1736,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_matching_v1_matching_proto_rawDescGZIP(), []int{19}
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{23}
 }
 
 type StatusResponse struct {
@@ -1491,7 +1753,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_matching_v1_matching_proto_msgTypes[20]
+	mi := &file_matching_v1_matching_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1765,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_matching_v1_matching_proto_msgTypes[20]
+	mi := &file_matching_v1_matching_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1778,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_matching_v1_matching_proto_rawDescGZIP(), []int{20}
+	return file_matching_v1_matching_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatusResponse) GetLeading() bool {
@@ -1665,7 +1927,25 @@ const file_matching_v1_matching_proto_rawDesc = "" +
 	"\x05shown\x18\v \x01(\x03R\x05shown\x12\x1d\n" +
 	"\n" +
 	"expires_ns\x18\f \x01(\x03R\texpiresNs\x12\x18\n" +
-	"\asibling\x18\r \x01(\x04R\asibling\"\x0f\n" +
+	"\asibling\x18\r \x01(\x04R\asibling\"*\n" +
+	"\x0eRestingRequest\x12\x18\n" +
+	"\amarkets\x18\x01 \x03(\rR\amarkets\"\xd2\x01\n" +
+	"\fRestingChunk\x12=\n" +
+	"\x06moment\x18\x01 \x01(\v2%.strongroom.matching.v1.RestingMomentR\x06moment\x12=\n" +
+	"\x06market\x18\x02 \x01(\v2%.strongroom.matching.v1.RestingMarketR\x06market\x12\x16\n" +
+	"\x06orders\x18\x03 \x03(\x06R\x06orders\x12\x16\n" +
+	"\x06prices\x18\x04 \x03(\x12R\x06prices\x12\x14\n" +
+	"\x05shown\x18\x05 \x03(\x04R\x05shown\"d\n" +
+	"\rRestingMoment\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x17\n" +
+	"\atime_ns\x18\x03 \x01(\x03R\x06timeNs\x12\x12\n" +
+	"\x04hash\x18\x04 \x01(\fR\x04hash\"l\n" +
+	"\rRestingMarket\x12\x16\n" +
+	"\x06market\x18\x01 \x01(\rR\x06market\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\rR\x05state\x12\x19\n" +
+	"\buntil_ns\x18\x03 \x01(\x03R\auntilNs\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\x03R\x04last\"\x0f\n" +
 	"\rStatusRequest\"\x9b\x01\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aleading\x18\x01 \x01(\bR\aleading\x12\x14\n" +
@@ -1694,14 +1974,15 @@ const file_matching_v1_matching_proto_rawDesc = "" +
 	"\x0fREASON_TOO_MANY\x10\x0e\x12\x10\n" +
 	"\fREASON_EPOCH\x10\x0f\x12\x13\n" +
 	"\x0fREASON_NOT_KEPT\x10\x10\x12\x12\n" +
-	"\x0eREASON_CLOSING\x10\x112\x81\x05\n" +
+	"\x0eREASON_CLOSING\x10\x112\xdc\x05\n" +
 	"\bMatching\x12U\n" +
 	"\x05Trade\x12#.strongroom.matching.v1.ClientFrame\x1a#.strongroom.matching.v1.ServerFrame(\x010\x01\x12U\n" +
 	"\x06Events\x12%.strongroom.matching.v1.EventsRequest\x1a\".strongroom.matching.v1.EventBatch0\x01\x12`\n" +
 	"\tConfigure\x12(.strongroom.matching.v1.ConfigureRequest\x1a).strongroom.matching.v1.ConfigureResponse\x12T\n" +
 	"\x05Depth\x12$.strongroom.matching.v1.DepthRequest\x1a%.strongroom.matching.v1.DepthResponse\x12]\n" +
 	"\bBalances\x12'.strongroom.matching.v1.BalancesRequest\x1a(.strongroom.matching.v1.BalancesResponse\x12W\n" +
-	"\x06Orders\x12%.strongroom.matching.v1.OrdersRequest\x1a&.strongroom.matching.v1.OrdersResponse\x12W\n" +
+	"\x06Orders\x12%.strongroom.matching.v1.OrdersRequest\x1a&.strongroom.matching.v1.OrdersResponse\x12Y\n" +
+	"\aResting\x12&.strongroom.matching.v1.RestingRequest\x1a$.strongroom.matching.v1.RestingChunk0\x01\x12W\n" +
 	"\x06Status\x12%.strongroom.matching.v1.StatusRequest\x1a&.strongroom.matching.v1.StatusResponseB0Z.strongroom/internal/gen/matching/v1;matchingv1b\x06proto3"
 
 var (
@@ -1717,7 +1998,7 @@ func file_matching_v1_matching_proto_rawDescGZIP() []byte {
 }
 
 var file_matching_v1_matching_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_matching_v1_matching_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_matching_v1_matching_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_matching_v1_matching_proto_goTypes = []any{
 	(Reason)(0),               // 0: strongroom.matching.v1.Reason
 	(*Refusal)(nil),           // 1: strongroom.matching.v1.Refusal
@@ -1739,8 +2020,12 @@ var file_matching_v1_matching_proto_goTypes = []any{
 	(*OrdersRequest)(nil),     // 17: strongroom.matching.v1.OrdersRequest
 	(*OrdersResponse)(nil),    // 18: strongroom.matching.v1.OrdersResponse
 	(*Order)(nil),             // 19: strongroom.matching.v1.Order
-	(*StatusRequest)(nil),     // 20: strongroom.matching.v1.StatusRequest
-	(*StatusResponse)(nil),    // 21: strongroom.matching.v1.StatusResponse
+	(*RestingRequest)(nil),    // 20: strongroom.matching.v1.RestingRequest
+	(*RestingChunk)(nil),      // 21: strongroom.matching.v1.RestingChunk
+	(*RestingMoment)(nil),     // 22: strongroom.matching.v1.RestingMoment
+	(*RestingMarket)(nil),     // 23: strongroom.matching.v1.RestingMarket
+	(*StatusRequest)(nil),     // 24: strongroom.matching.v1.StatusRequest
+	(*StatusResponse)(nil),    // 25: strongroom.matching.v1.StatusResponse
 }
 var file_matching_v1_matching_proto_depIdxs = []int32{
 	0,  // 0: strongroom.matching.v1.Refusal.reason:type_name -> strongroom.matching.v1.Reason
@@ -1752,25 +2037,29 @@ var file_matching_v1_matching_proto_depIdxs = []int32{
 	13, // 6: strongroom.matching.v1.Balance.available:type_name -> strongroom.matching.v1.Amount
 	13, // 7: strongroom.matching.v1.Balance.reserved:type_name -> strongroom.matching.v1.Amount
 	19, // 8: strongroom.matching.v1.OrdersResponse.orders:type_name -> strongroom.matching.v1.Order
-	2,  // 9: strongroom.matching.v1.Matching.Trade:input_type -> strongroom.matching.v1.ClientFrame
-	6,  // 10: strongroom.matching.v1.Matching.Events:input_type -> strongroom.matching.v1.EventsRequest
-	8,  // 11: strongroom.matching.v1.Matching.Configure:input_type -> strongroom.matching.v1.ConfigureRequest
-	10, // 12: strongroom.matching.v1.Matching.Depth:input_type -> strongroom.matching.v1.DepthRequest
-	14, // 13: strongroom.matching.v1.Matching.Balances:input_type -> strongroom.matching.v1.BalancesRequest
-	17, // 14: strongroom.matching.v1.Matching.Orders:input_type -> strongroom.matching.v1.OrdersRequest
-	20, // 15: strongroom.matching.v1.Matching.Status:input_type -> strongroom.matching.v1.StatusRequest
-	4,  // 16: strongroom.matching.v1.Matching.Trade:output_type -> strongroom.matching.v1.ServerFrame
-	7,  // 17: strongroom.matching.v1.Matching.Events:output_type -> strongroom.matching.v1.EventBatch
-	9,  // 18: strongroom.matching.v1.Matching.Configure:output_type -> strongroom.matching.v1.ConfigureResponse
-	11, // 19: strongroom.matching.v1.Matching.Depth:output_type -> strongroom.matching.v1.DepthResponse
-	15, // 20: strongroom.matching.v1.Matching.Balances:output_type -> strongroom.matching.v1.BalancesResponse
-	18, // 21: strongroom.matching.v1.Matching.Orders:output_type -> strongroom.matching.v1.OrdersResponse
-	21, // 22: strongroom.matching.v1.Matching.Status:output_type -> strongroom.matching.v1.StatusResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	22, // 9: strongroom.matching.v1.RestingChunk.moment:type_name -> strongroom.matching.v1.RestingMoment
+	23, // 10: strongroom.matching.v1.RestingChunk.market:type_name -> strongroom.matching.v1.RestingMarket
+	2,  // 11: strongroom.matching.v1.Matching.Trade:input_type -> strongroom.matching.v1.ClientFrame
+	6,  // 12: strongroom.matching.v1.Matching.Events:input_type -> strongroom.matching.v1.EventsRequest
+	8,  // 13: strongroom.matching.v1.Matching.Configure:input_type -> strongroom.matching.v1.ConfigureRequest
+	10, // 14: strongroom.matching.v1.Matching.Depth:input_type -> strongroom.matching.v1.DepthRequest
+	14, // 15: strongroom.matching.v1.Matching.Balances:input_type -> strongroom.matching.v1.BalancesRequest
+	17, // 16: strongroom.matching.v1.Matching.Orders:input_type -> strongroom.matching.v1.OrdersRequest
+	20, // 17: strongroom.matching.v1.Matching.Resting:input_type -> strongroom.matching.v1.RestingRequest
+	24, // 18: strongroom.matching.v1.Matching.Status:input_type -> strongroom.matching.v1.StatusRequest
+	4,  // 19: strongroom.matching.v1.Matching.Trade:output_type -> strongroom.matching.v1.ServerFrame
+	7,  // 20: strongroom.matching.v1.Matching.Events:output_type -> strongroom.matching.v1.EventBatch
+	9,  // 21: strongroom.matching.v1.Matching.Configure:output_type -> strongroom.matching.v1.ConfigureResponse
+	11, // 22: strongroom.matching.v1.Matching.Depth:output_type -> strongroom.matching.v1.DepthResponse
+	15, // 23: strongroom.matching.v1.Matching.Balances:output_type -> strongroom.matching.v1.BalancesResponse
+	18, // 24: strongroom.matching.v1.Matching.Orders:output_type -> strongroom.matching.v1.OrdersResponse
+	21, // 25: strongroom.matching.v1.Matching.Resting:output_type -> strongroom.matching.v1.RestingChunk
+	25, // 26: strongroom.matching.v1.Matching.Status:output_type -> strongroom.matching.v1.StatusResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_matching_v1_matching_proto_init() }
@@ -1784,7 +2073,7 @@ func file_matching_v1_matching_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_matching_v1_matching_proto_rawDesc), len(file_matching_v1_matching_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	Matching_Depth_FullMethodName     = "/strongroom.matching.v1.Matching/Depth"
 	Matching_Balances_FullMethodName  = "/strongroom.matching.v1.Matching/Balances"
 	Matching_Orders_FullMethodName    = "/strongroom.matching.v1.Matching/Orders"
+	Matching_Resting_FullMethodName   = "/strongroom.matching.v1.Matching/Resting"
 	Matching_Status_FullMethodName    = "/strongroom.matching.v1.Matching/Status"
 )
 
@@ -49,6 +50,9 @@ type MatchingClient interface {
 	Balances(ctx context.Context, in *BalancesRequest, opts ...grpc.CallOption) (*BalancesResponse, error)
 	// Orders reads what waits of an account, oldest first.
 	Orders(ctx context.Context, in *OrdersRequest, opts ...grpc.CallOption) (*OrdersResponse, error)
+	// Resting reads what waits in the books at one moment between two commands, for
+	// callers that may read all events. A market's chunks follow each other.
+	Resting(ctx context.Context, in *RestingRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RestingChunk], error)
 	// Status tells where the shard stands.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 }
@@ -133,6 +137,25 @@ func (c *matchingClient) Orders(ctx context.Context, in *OrdersRequest, opts ...
 	return out, nil
 }
 
+func (c *matchingClient) Resting(ctx context.Context, in *RestingRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RestingChunk], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Matching_ServiceDesc.Streams[2], Matching_Resting_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RestingRequest, RestingChunk]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Matching_RestingClient = grpc.ServerStreamingClient[RestingChunk]
+
 func (c *matchingClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusResponse)
@@ -164,6 +187,9 @@ type MatchingServer interface {
 	Balances(context.Context, *BalancesRequest) (*BalancesResponse, error)
 	// Orders reads what waits of an account, oldest first.
 	Orders(context.Context, *OrdersRequest) (*OrdersResponse, error)
+	// Resting reads what waits in the books at one moment between two commands, for
+	// callers that may read all events. A market's chunks follow each other.
+	Resting(*RestingRequest, grpc.ServerStreamingServer[RestingChunk]) error
 	// Status tells where the shard stands.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	mustEmbedUnimplementedMatchingServer()
@@ -193,6 +219,9 @@ func (UnimplementedMatchingServer) Balances(context.Context, *BalancesRequest) (
 }
 func (UnimplementedMatchingServer) Orders(context.Context, *OrdersRequest) (*OrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Orders not implemented")
+}
+func (UnimplementedMatchingServer) Resting(*RestingRequest, grpc.ServerStreamingServer[RestingChunk]) error {
+	return status.Error(codes.Unimplemented, "method Resting not implemented")
 }
 func (UnimplementedMatchingServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
@@ -308,6 +337,17 @@ func _Matching_Orders_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Matching_Resting_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RestingRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MatchingServer).Resting(m, &grpc.GenericServerStream[RestingRequest, RestingChunk]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Matching_RestingServer = grpc.ServerStreamingServer[RestingChunk]
+
 func _Matching_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StatusRequest)
 	if err := dec(in); err != nil {
@@ -364,6 +404,11 @@ var Matching_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Events",
 			Handler:       _Matching_Events_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Resting",
+			Handler:       _Matching_Resting_Handler,
 			ServerStreams: true,
 		},
 	},
