@@ -18,7 +18,7 @@ func TestDemoSurvivesTheDeathOfEveryProcess(t *testing.T) {
 	run.await(t, "deposit ", within)
 	run.kill(t, "worker")
 	run.await(t, "withdraw ", within)
-	for _, service := range []string{"signer", "temporal", "worker", "postgres", "anvil", "btcd", "litecoind", "api"} {
+	for _, service := range []string{"signer", "temporal", "worker", "postgres", "anvil", "btcd", "litecoind", "matching", "trading", "api"} {
 		run.kill(t, service)
 		run.awaitReady(t, service, within)
 	}
