@@ -22,7 +22,9 @@ type Machine struct {
 
 	now      int64
 	seq      uint64 // of the last event
-	batch    batcher
+	batch    batch
+	packed   []byte // memory for one event
+	tally    tally  // of the entry that is applied
 	last     engine.SessionID
 	sessions map[engine.SessionID]*session
 	markets  map[engine.MarketID]bool
@@ -117,6 +119,9 @@ func (m *Machine) Apply(epoch uint64, leading bool, entry []byte) error {
 	}
 	m.touched = m.touched[:0]
 	m.prepare()
+	if m.metrics != nil {
+		m.metrics.count(&m.tally)
+	}
 	if m.metrics != nil && commands > 0 {
 		m.metrics.match.Observe(m.clock().Sub(begun).Seconds() / float64(commands))
 	}
@@ -262,24 +267,23 @@ func (m *Machine) took(events []engine.Event) []engine.Event {
 	m.events = events
 	for i := range events {
 		v := &events[i]
-		packed := m.batch.add(v)
+		m.tally[v.Kind]++
+		m.batch.events = append(m.batch.events, *v)
 		m.seq = v.Seq
-		if m.leading {
-			m.tell(v, packed)
+		if m.leading && len(m.alls)+len(m.accounts) > 0 {
+			m.packed = wire.AppendEvent(m.packed[:0], v)
+			m.tell(v, m.packed)
 		}
-		if m.batch.count == MaxBatchEvents {
+		if len(m.batch.events) == MaxBatchEvents {
 			m.closeBatch()
 		}
-	}
-	if m.metrics != nil {
-		m.metrics.count(events)
 	}
 	return events
 }
 
 func (m *Machine) closeBatch() {
-	if b := m.batch.close(); b != nil {
-		m.sealer.put(b)
+	if len(m.batch.events) > 0 {
+		m.batch.events = m.sealer.put(m.batch)
 	}
 }
 

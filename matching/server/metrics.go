@@ -83,23 +83,15 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
+// tally is what happened in an entry, by the kind of events.
+type tally [engine.EventCheckpoint + 1]int
+
 // count counts what happened.
-func (m *Metrics) count(events []engine.Event) {
-	var fills, cancels, rejects int
-	for i := range events {
-		switch events[i].Kind { //nolint:exhaustive // the others are not counted
-		case engine.EventTrade:
-			fills++
-		case engine.EventCancelled:
-			cancels++
-		case engine.EventRejected:
-			rejects++
-		default:
-		}
-	}
-	add(m.fills, fills)
-	add(m.cancels, cancels)
-	add(m.rejects, rejects)
+func (m *Metrics) count(t *tally) {
+	add(m.fills, t[engine.EventTrade])
+	add(m.cancels, t[engine.EventCancelled])
+	add(m.rejects, t[engine.EventRejected])
+	*t = tally{}
 }
 
 func add(c prometheus.Counter, n int) {

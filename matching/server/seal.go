@@ -11,49 +11,24 @@ import (
 )
 
 // maxUnsealed is how many batches wait for their hash; then applying waits.
-const maxUnsealed = 64
+const maxUnsealed = 8
 
-// batcher makes batches out of events.
-type batcher struct {
-	epoch uint64
-	first uint64
-	count uint32
-	bytes []byte
+// batch is events that follow each other, as the engine made them.
+type batch struct {
+	epoch  uint64
+	events []engine.Event
 }
 
-// add packs v and returns its packing, good until the next add.
-func (c *batcher) add(v *engine.Event) []byte {
-	if c.count == 0 {
-		c.first = v.Seq
-	}
-	from := len(c.bytes)
-	c.bytes = wire.AppendEvent(c.bytes, v)
-	c.count++
-	return c.bytes[from:]
-}
-
-// close returns what came since the last batch as one, without its hashes, nil if
-// nothing did.
-func (c *batcher) close() *matchingv1.EventBatch {
-	if c.count == 0 {
-		return nil
-	}
-	b := &matchingv1.EventBatch{
-		Version: wire.Version, Epoch: c.epoch, First: c.first, Count: c.count, Events: bytes.Clone(c.bytes),
-	}
-	c.count, c.bytes = 0, c.bytes[:0]
-	return b
-}
-
-// sealer hashes batches and hands them on, in order, beside the goroutine that applies:
-// hashing an event takes longer than making it. Its own goroutine lives as long as
-// there is something to do.
+// sealer packs batches, hashes them and hands them on, in order, beside the goroutine
+// that applies: packing and hashing an event takes longer than making it. Its own
+// goroutine lives as long as there is something to do.
 type sealer struct {
 	emit func(*matchingv1.EventBatch)
 
 	mu      sync.Mutex
 	changed sync.Cond // fewer batches wait, or none
-	queue   []*matchingv1.EventBatch
+	queue   []batch
+	free    [][]engine.Event // memory of batches that are sealed
 	working bool
 	hash    chain.Hash // behind the last batch that was sealed
 }
@@ -64,8 +39,9 @@ func newSealer(emit func(*matchingv1.EventBatch)) *sealer {
 	return s
 }
 
-// put hands a batch over. It waits while too many are there.
-func (s *sealer) put(b *matchingv1.EventBatch) {
+// put hands a batch over, which is not empty, and returns memory for the next one. It
+// waits while too many are there.
+func (s *sealer) put(b batch) (memory []engine.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.queue) >= maxUnsealed {
@@ -76,13 +52,24 @@ func (s *sealer) put(b *matchingv1.EventBatch) {
 		s.working = true
 		go s.work()
 	}
+	if n := len(s.free); n > 0 {
+		memory, s.free = s.free[n-1], s.free[:n-1]
+	}
+	return memory
 }
 
 // work seals what is there and ends.
 func (s *sealer) work() {
-	var batches []*matchingv1.EventBatch
+	var batches []batch
+	var packed []byte
 	for {
 		s.mu.Lock()
+		for i := range batches {
+			if len(s.free) < maxUnsealed {
+				s.free = append(s.free, batches[i].events[:0])
+			}
+		}
+		clear(batches)
 		s.working = len(s.queue) > 0
 		batches, s.queue = s.queue, batches[:0]
 		hash := s.hash
@@ -91,11 +78,10 @@ func (s *sealer) work() {
 		if len(batches) == 0 {
 			return
 		}
-		for _, b := range batches {
-			b.Previous = bytes.Clone(hash[:])
-			hash = over(hash, b.GetEvents())
-			b.Hash = bytes.Clone(hash[:])
-			s.emit(b)
+		for i := range batches {
+			var sealed *matchingv1.EventBatch
+			sealed, packed = seal(&batches[i], &hash, packed)
+			s.emit(sealed)
 		}
 		s.mu.Lock()
 		s.hash = hash
@@ -103,14 +89,19 @@ func (s *sealer) work() {
 	}
 }
 
-// over continues a chain with packed events, which are whole.
-func over(hash chain.Hash, packed []byte) chain.Hash {
-	for len(packed) > 0 {
-		n := wire.PackedLen(packed)
-		hash = hash.NextPacked(packed[:n])
-		packed = packed[n:]
+// seal packs a batch and continues the chain with it. It uses and returns memory.
+func seal(b *batch, hash *chain.Hash, memory []byte) (sealed *matchingv1.EventBatch, packed []byte) {
+	packed = memory[:0]
+	before := *hash
+	for i := range b.events {
+		from := len(packed)
+		packed = wire.AppendEvent(packed, &b.events[i])
+		*hash = hash.NextPacked(packed[from:])
 	}
-	return hash
+	return &matchingv1.EventBatch{
+		Version: wire.Version, Epoch: b.epoch, First: b.events[0].Seq, Count: uint32(len(b.events)), //nolint:gosec // at most MaxBatchEvents
+		Events: bytes.Clone(packed), Previous: before[:], Hash: bytes.Clone(hash[:]),
+	}, packed
 }
 
 // settled waits until all that was put is handed on, and returns the chain's hash

@@ -160,7 +160,7 @@ func (m *Machine) Restore(r io.Reader, load func(io.Reader) (Engine, error)) (se
 	defer m.mu.Unlock()
 	m.unlinkAll(refuse(matchingv1.Reason_REASON_NOT_LEADER, "this node took the state of another"))
 	m.engine, m.now, m.seq, m.last, m.sessions = e, f.now, f.seq, f.last, f.sessions
-	m.batch = batcher{}
+	m.batch = batch{}
 	m.warm, _ = e.(warmer)
 	m.sealer.begin(f.hash)
 	m.markets = make(map[engine.MarketID]bool, len(f.markets))
