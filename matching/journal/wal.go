@@ -15,6 +15,7 @@ const (
 	fileMode  = 0o600
 	dirMode   = 0o700
 	zeroChunk = 1 << 20
+	gentle    = 256 << 10
 	keepSnaps = 2
 )
 
@@ -92,6 +93,21 @@ func zeroTail(f *os.File, off, size int64) error {
 	return nil
 }
 
+// zeroGently makes a file of zeros, flushed piece by piece: flushed at once they would
+// stand before the entries of the present segment.
+func zeroGently(f *os.File, size int64) error {
+	zeros := make([]byte, gentle)
+	for off := int64(0); off < size; off += gentle {
+		if _, err := f.WriteAt(zeros[:min(gentle, size-off)], off); err != nil {
+			return fmt.Errorf("zero log file: %w", err)
+		}
+		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+			return fmt.Errorf("flush log file: %w", err)
+		}
+	}
+	return nil
+}
+
 // prepare zeroes the next segment while the present one fills.
 func (w *wal) prepare() {
 	done, name, size := make(chan error, 1), filepath.Join(w.dir, spareName), w.size
@@ -102,7 +118,7 @@ func (w *wal) prepare() {
 			done <- fmt.Errorf("create log file: %w", err)
 			return
 		}
-		done <- errors.Join(zeroTail(f, 0, size), f.Close())
+		done <- errors.Join(zeroGently(f, size), f.Close())
 	}()
 }
 
