@@ -1,0 +1,120 @@
+package kv
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// What a Memory holds where nothing else is said.
+const (
+	defaultKeys  = 1 << 16
+	defaultBytes = 256 << 20
+)
+
+// MemoryConfig bounds a Memory.
+type MemoryConfig struct {
+	// Keys and Bytes (of keys and values) are how much there may be, zero for the
+	// default. What was written longest ago goes first.
+	Keys  int
+	Bytes int
+	Clock func() time.Time
+}
+
+// Memory is a Store in this process.
+type Memory struct {
+	cfg MemoryConfig
+
+	mu    sync.Mutex
+	at    map[string]*list.Element
+	order *list.List // of *item, written longest ago first
+	bytes int
+}
+
+type item struct {
+	key   string
+	value []byte
+	until time.Time
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns an empty store.
+func NewMemory(cfg MemoryConfig) (*Memory, error) {
+	if cfg.Clock == nil || cfg.Keys < 0 || cfg.Bytes < 0 {
+		return nil, errors.New("key-value memory needs a clock and bounds")
+	}
+	if cfg.Keys == 0 {
+		cfg.Keys = defaultKeys
+	}
+	if cfg.Bytes == 0 {
+		cfg.Bytes = defaultBytes
+	}
+	return &Memory{cfg: cfg, at: map[string]*list.Element{}, order: list.New()}, nil
+}
+
+// Get implements Store.
+func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.at[key]
+	if ok && !m.cfg.Clock().Before(e.Value.(*item).until) { //nolint:forcetypeassert // only items are put in
+		m.drop(e)
+		ok = false
+	}
+	if !ok {
+		return nil, fmt.Errorf("get %q: %w", key, ErrMissing)
+	}
+	return slices.Clone(e.Value.(*item).value), nil //nolint:forcetypeassert // as above
+}
+
+// Set implements Store.
+func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
+	if err := check(key, value, ttl); err != nil {
+		return err
+	}
+	if len(key)+len(value) > m.cfg.Bytes {
+		return fmt.Errorf("%w: %q has %d bytes of %d that there may be", ErrInvalid, key, len(value), m.cfg.Bytes)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.at[key]; ok {
+		m.drop(e)
+	}
+	m.at[key] = m.order.PushBack(&item{key, slices.Clone(value), m.cfg.Clock().Add(ttl)})
+	m.bytes += len(key) + len(value)
+	for m.order.Len() > m.cfg.Keys || m.bytes > m.cfg.Bytes {
+		m.drop(m.order.Front())
+	}
+	return nil
+}
+
+// Delete implements Store.
+func (m *Memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.at[key]; ok {
+		m.drop(e)
+	}
+	return nil
+}
+
+// Close implements Store.
+func (*Memory) Close() error { return nil }
+
+// Len is how many keys there are, those whose time is over among them.
+func (m *Memory) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.order.Len()
+}
+
+func (m *Memory) drop(e *list.Element) {
+	i := m.order.Remove(e).(*item) //nolint:forcetypeassert // as in Get
+	delete(m.at, i.key)
+	m.bytes -= len(i.key) + len(i.value)
+}
