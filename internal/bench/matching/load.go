@@ -213,8 +213,8 @@ func paced(clock func() time.Time, lines []*line, rate int, lasts time.Duration)
 		wg.Go(func() {
 			defer l.close()
 			for message := range messages {
-				if wait := due(message).Sub(clock()); wait > 0 {
-					time.Sleep(wait) //nolint:forbidigo // real time is what is measured
+				for wait := due(message).Sub(clock()); wait > 0; wait = due(message).Sub(clock()) {
+					pause(wait)
 				}
 				if failures[i] = l.send(PerMessage); failures[i] != nil {
 					return
