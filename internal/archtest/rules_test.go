@@ -11,6 +11,7 @@ func layout() []rule {
 		// Values and small helpers.
 		{"money", ""},
 		{"internal/id", ""},
+		{"internal/kv", ""},
 		{"internal/mtls", ""},
 		{"internal/obs", ""},
 		{"internal/temporalx", ""},
