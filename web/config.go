@@ -28,9 +28,9 @@ type Customers interface {
 	Customer(ctx context.Context, customer string) (identity.Customer, error)
 }
 
-// Sessions keeps small values for a while; package internal/kv has some.
+// Sessions keeps small values for a while; a kv.Store is one.
 type Sessions interface {
-	// Get returns an error where there is no such key, or no longer.
+	// Get returns kv.ErrMissing where there is no such key, or no longer.
 	Get(ctx context.Context, key string) ([]byte, error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) error

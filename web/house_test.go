@@ -17,6 +17,7 @@ import (
 
 	"strongroom/feed"
 	"strongroom/identity"
+	"strongroom/internal/kv"
 	"strongroom/matching/engine"
 	"strongroom/money"
 	"strongroom/trading"
@@ -44,7 +45,7 @@ func (s *store) Get(_ context.Context, key string) ([]byte, error) {
 	defer s.mu.Unlock()
 	v, ok := s.values[key]
 	if !ok || !s.clock().Before(v.until) {
-		return nil, errNone
+		return nil, kv.ErrMissing
 	}
 	return v.value, nil
 }

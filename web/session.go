@@ -8,7 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"strongroom/identity"
+	"strongroom/internal/kv"
 )
 
 // How long things last.
@@ -98,6 +101,9 @@ func (p *Pages) visitor(r *http.Request) visitor {
 	token := cookie.Value
 	data, err := p.cfg.Sessions.Get(r.Context(), keyOf("session", token))
 	if err != nil {
+		if !errors.Is(err, kv.ErrMissing) {
+			p.cfg.Logger.WarnContext(r.Context(), "a session cannot be read", slog.Any("error", err))
+		}
 		return visitor{}
 	}
 	var s session
@@ -108,7 +114,7 @@ func (p *Pages) visitor(r *http.Request) visitor {
 	if now.Sub(s.Used) >= touchEvery {
 		s.Used = now
 		if err := p.keep(r.Context(), token, s); err != nil {
-			p.cfg.Logger.WarnContext(r.Context(), "a session's use is not kept", "error", err)
+			p.cfg.Logger.WarnContext(r.Context(), "a session's use is not kept", slog.Any("error", err))
 		}
 	}
 	return visitor{Customer: s.Customer, CSRF: csrfOf(token)}

@@ -1,7 +1,7 @@
 // The depth chart: how much there is up to each price, on both sides of the middle.
 import { put } from "./book.js";
 
-const width = 1000, height = 200, reach = 0.02; // of the middle, to each side
+const width = 1000, height = 200, reach = 0.02; // of the middle, to each side at most
 
 export class Depth {
   constructor() {
@@ -19,7 +19,8 @@ export class Depth {
       return;
     }
     const middle = (asks[0].at + bids[0].at) / 2;
-    const far = Math.max(reach * middle, 2 * (asks[0].at - middle));
+    const end = Math.max(asks[asks.length - 1].at - middle, middle - bids[bids.length - 1].at);
+    const far = Math.min(reach * middle, end) || reach * middle;
     const near = (list) => list.filter((l) => Math.abs(l.at - middle) <= far);
     const a = near(asks), b = near(bids);
     const sum = (list) => list.reduce((all, l) => all + l.much, 0);
@@ -28,7 +29,7 @@ export class Depth {
     const y = (much) => (height - much / most * (height - 12)).toFixed(1);
     this.ask.setAttribute("d", outline(a, x, y, width));
     this.bid.setAttribute("d", outline(b, x, y, 0));
-    put(this.note, "± " + (100 * far / middle).toFixed(1) + " %");
+    put(this.note, "± " + (100 * far / middle).toFixed(2) + " %");
   }
 }
 
