@@ -72,6 +72,8 @@ func (s *Stack) postgres(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.env = s.cfg.Layout.env(s.settings, cfg.URL(database))
+	// Empty, so that no process hears of matching in another stack's environment.
+	s.env["STRONGROOM_MATCHING_ADDRESSES"] = ""
 	if s.cfg.Trading {
 		maps.Copy(s.env, s.cfg.Layout.tradingEnv(s.settings))
 	}
