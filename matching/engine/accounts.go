@@ -121,7 +121,7 @@ func (e *Engine) guarded(id guardID) bool {
 }
 
 // protection sets or resets market-maker protection.
-func (e *Engine) protection(c *Command) Code { //nolint:cyclop // a list of checks
+func (e *Engine) protection(c *Command) Code {
 	if e.known(c.Market) == nil {
 		return CodeUnknownMarket
 	}
@@ -129,7 +129,7 @@ func (e *Engine) protection(c *Command) Code { //nolint:cyclop // a list of chec
 		return CodeUnknownAccount
 	}
 	none := c.Window == 0 && c.Qty == 0 && c.Count == 0
-	if !none && (c.Window <= 0 || c.Qty < 0 || c.Qty == 0 && c.Count == 0) {
+	if !none && !c.protects() {
 		return CodeBadConfig
 	}
 	id := guardID{uint32(c.Account), c.Market}
@@ -147,6 +147,11 @@ func (e *Engine) protection(c *Command) Code { //nolint:cyclop // a list of chec
 	ev := e.emit(EventAccount)
 	ev.Account, ev.Market = c.Account, c.Market
 	return CodeNone
+}
+
+// protects says whether a command sets bounds that protection can have.
+func (c *Command) protects() bool {
+	return c.Window > 0 && c.Qty >= 0 && (c.Qty != 0 || c.Count != 0)
 }
 
 // count counts a trade of marked orders, the first one's account first.

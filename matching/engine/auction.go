@@ -223,8 +223,11 @@ func (e *Engine) keepApart(m *market, young, old uint32, qty int64, mode STP) {
 	}
 }
 
+// matches says whether orders trade as they come in a state.
+func (s State) matches() bool { return s == Open || s == PostOnlyState }
+
 // setState is a market's state by command.
-func (e *Engine) setState(c *Command) Code { //nolint:cyclop // a list of checks
+func (e *Engine) setState(c *Command) Code {
 	m := e.known(c.Market)
 	switch {
 	case m == nil:
@@ -234,9 +237,7 @@ func (e *Engine) setState(c *Command) Code { //nolint:cyclop // a list of checks
 	case c.Until != 0 && (c.Until <= e.now || c.State != Auction && c.State != Halted):
 		return CodeBadExpiry
 	}
-	matches := c.State == Open || c.State == PostOnlyState
-	matched := m.state == Open || m.state == PostOnlyState
-	if matches && !matched || c.State == Closed && m.state == Auction {
+	if c.State.matches() && !m.state.matches() || c.State == Closed && m.state == Auction {
 		e.uncross(m)
 	}
 	next := Open

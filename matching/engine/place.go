@@ -54,15 +54,7 @@ func (e *Engine) place(c *Command) Code {
 
 // check is all checks that need neither account nor depth.
 func (e *Engine) check(m *market, c *Command, p *plan) Code {
-	if code := checkKind(c); code != CodeNone {
-		return code
-	}
-	if m.state != Open {
-		if code := checkState(m.state, c); code != CodeNone {
-			return code
-		}
-	}
-	if code := e.checkFields(m, c); code != CodeNone {
+	if code := e.checkInput(m, c); code != CodeNone {
 		return code
 	}
 	if code := e.prepare(m, c, p); code != CodeNone {
@@ -72,6 +64,38 @@ func (e *Engine) check(m *market, c *Command, p *plan) Code {
 		return CodeProtected
 	}
 	return e.room(m, c, p)
+}
+
+// checkInput is the checks of a command's fields and of the market's state.
+func (e *Engine) checkInput(m *market, c *Command) Code {
+	plain := c.plain()
+	if !plain {
+		if code := checkKind(c); code != CodeNone {
+			return code
+		}
+	}
+	if m.state != Open {
+		if code := checkState(m.state, c); code != CodeNone {
+			return code
+		}
+	}
+	switch {
+	case !plain:
+		return e.checkFields(m, c)
+	case c.Qty < m.cfg.MinQty || c.Qty > m.cfg.MaxQty:
+		return CodeBadQty
+	case c.Price <= 0:
+		return CodeBadPrice
+	}
+	return CodeNone
+}
+
+// plain says whether an order is a limit order without anything else, as most are: of
+// such only quantity and price can be wrong.
+func (c *Command) plain() bool {
+	return uint16(c.Type)|uint16(c.Flags) == 0 && c.Side <= Sell && c.TIF <= FOK && c.STP <= STPDecrement &&
+		c.Display|c.Trigger|c.TriggerLimit|c.Offset|c.Expires == 0 &&
+		c.TakeProfit|c.StopLoss|c.StopLossLimit == 0 && c.Amount.IsZero()
 }
 
 // open makes the row of a new order.

@@ -49,7 +49,7 @@ func Restore(r io.Reader, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) loadAccounts(d *decoder) { //nolint:cyclop // a list of checks
+func (e *Engine) loadAccounts(d *decoder) {
 	for i := range e.accounts {
 		n := d.upTo(Tiers<<2-1, "account")
 		a := &e.accounts[i]
@@ -71,6 +71,10 @@ func (e *Engine) loadAccounts(d *decoder) { //nolint:cyclop // a list of checks
 			return
 		}
 	}
+	e.loadGuards(d)
+}
+
+func (e *Engine) loadGuards(d *decoder) {
 	for n := d.upTo(uint64(e.cfg.Accounts)*uint64(e.cfg.Markets), "guards"); n > 0 && d.err == nil; n-- {
 		g := guard{guardID: guardID{d.u32("guard"), MarketID(d.upTo(uint64(e.cfg.Markets)-1, "guard"))}}
 		g.tripped, g.maxTrades, g.trades = d.flag("guard"), d.u32("guard"), d.u32("guard")
@@ -124,7 +128,7 @@ func (e *Engine) loadMarket(d *decoder, m *market) {
 	}
 }
 
-func (e *Engine) loadOrder(d *decoder, m *market, p uint32) { //nolint:cyclop // a list of checks
+func (e *Engine) loadOrder(d *decoder, m *market, p uint32) {
 	o := &e.rows[p]
 	if o.bits != 0 {
 		d.fail("place taken")
@@ -148,9 +152,13 @@ func (e *Engine) loadOrder(d *decoder, m *market, p uint32) { //nolint:cyclop //
 	if extra {
 		e.loadExtra(d, m, p, o)
 	}
-	if d.err != nil {
-		return
+	if d.err == nil {
+		e.stand(m, p, o)
 	}
+}
+
+// stand puts an order that was read where it waits.
+func (e *Engine) stand(m *market, p uint32, o *order) {
 	switch {
 	case o.bits&bitBook != 0:
 		e.push(&m.book[o.side()], p, o, o.price, e.shown(o))
@@ -167,16 +175,18 @@ func (e *Engine) loadOrder(d *decoder, m *market, p uint32) { //nolint:cyclop //
 }
 
 // sound says whether a row that was read can be one.
-func (o *order) sound() bool { //nolint:cyclop // a list of checks
+func (o *order) sound() bool {
 	where := o.bits & (bitBook | bitStop)
-	ok := o.bits&bitLive != 0 && o.qty > 0 && o.age > 0 && o.stp() <= STPDecrement && (o.price > 0) == (where != 0)
+	if o.bits&bitLive == 0 || o.qty <= 0 || o.age == 0 || o.stp() > STPDecrement || (o.price > 0) != (where != 0) {
+		return false
+	}
 	switch o.kind() {
 	case Limit:
-		return ok && where == bitBook
+		return where == bitBook
 	case Peg:
-		return ok && where != bitStop && where != bitBook|bitStop
+		return where&bitStop == 0
 	case Stop, StopLimit, Trailing:
-		return ok && where == bitStop
+		return where == bitStop
 	case Market, MarketQuote, OCO:
 	}
 	return false
@@ -224,81 +234,22 @@ func (e *Engine) loadFree(d *decoder) {
 	}
 }
 
-func (e *Engine) loadIDs(d *decoder) { //nolint:cyclop // a list of checks
-	var before int64
-	for n := d.upTo(uint64(e.cfg.Keys), "ids"); n > 0 && d.err == nil; n-- {
-		key, order, at, account := Key{d.get(), d.get()}, OrderID(d.get()), d.count("time"), d.u32("account")
-		if d.err != nil || key.isZero() || at < before || at > e.now || account >= e.cfg.Accounts || e.keys.find(account, key) != nil {
-			d.fail("id")
-			return
-		}
-		before = at
-		i := e.keys.add(account, key, order, at)
-		p := uint32(order)
-		open := uint64(p) < uint64(len(e.rows)) && e.rows[p].bits&bitLive != 0 && e.rows[p].id(p) == order
-		if e.keys.list[i].open = open; open {
-			if e.rows[p].account != account || e.rows[p].key != 0 {
-				d.fail("id")
-			}
-			e.rows[p].key = i
-		}
-	}
-	e.loadTransfers(d)
-}
-
-func (e *Engine) loadTransfers(d *decoder) {
-	for n := d.upTo(uint64(e.cfg.Transfers), "transfers"); n > 0 && d.err == nil; n-- {
-		t := transferEntry{key: Key{d.get(), d.get()}, account: d.u32("account")}
-		t.asset, t.code = AssetID(d.upTo(math.MaxUint16, "asset")), Code(d.upTo(math.MaxUint8, "code"))
-		t.amount, t.balance = d.amount(), d.amount()
-		first, at := e.transfers.find(t.key)
-		if d.err != nil || first != nil || t.account >= e.cfg.Accounts || uint16(t.asset) >= e.cfg.Assets {
-			d.fail("transfer")
-			return
-		}
-		e.transfers.add(at, &t)
-	}
-}
-
 // rebuild makes what follows from the rows: lists by age, ends, and checks that what
 // is reserved is what orders need.
-func (e *Engine) rebuild(d *decoder) { //nolint:cyclop // a list of checks
-	var places []uint32
-	for p := uint32(1); p <= e.fresh; p++ {
-		if e.rows[p].bits&bitLive != 0 {
-			places = append(places, p)
-		}
-	}
+func (e *Engine) rebuild(d *decoder) {
+	places := e.byAge()
 	if uint64(len(places)) != uint64(e.live) {
 		d.fail("places")
 		return
 	}
-	slices.SortFunc(places, func(a, b uint32) int { return cmp.Compare(e.rows[a].age, e.rows[b].age) })
 	need := make([]Amount, len(e.balances))
 	for i, p := range places {
 		o := &e.rows[p]
-		m := &e.markets[o.market]
 		if i > 0 && e.rows[places[i-1]].age == o.age || !e.pairs(p, o) {
 			d.fail("order")
 			return
 		}
-		e.enlist(p, o)
-		asset := m.cfg.Base
-		if o.side() == Buy {
-			asset = m.cfg.Quote
-		}
-		amount, _ := e.pledge(m, o, o.qty)
-		need[uint64(o.account)*uint64(e.cfg.Assets)+uint64(asset)].add(amount)
-		if o.extra == 0 {
-			continue
-		}
-		x := &e.extras[o.extra]
-		if x.expires != 0 {
-			e.pushEnd(p)
-		}
-		if x.session != 0 {
-			e.join(p, x, x.session)
-		}
+		e.relist(p, o, need)
 	}
 	for i := range need {
 		if need[i] != e.balances[i].reserved {
@@ -309,6 +260,39 @@ func (e *Engine) rebuild(d *decoder) { //nolint:cyclop // a list of checks
 	e.sumAll()
 	e.clock()
 	e.forget()
+}
+
+// byAge are the places of all orders, the oldest first.
+func (e *Engine) byAge() (places []uint32) {
+	for p := uint32(1); p <= e.fresh; p++ {
+		if e.rows[p].bits&bitLive != 0 {
+			places = append(places, p)
+		}
+	}
+	slices.SortFunc(places, func(a, b uint32) int { return cmp.Compare(e.rows[a].age, e.rows[b].age) })
+	return places
+}
+
+// relist puts an order into the lists that it belongs to, and adds what it reserves.
+func (e *Engine) relist(p uint32, o *order, need []Amount) {
+	m := &e.markets[o.market]
+	e.enlist(p, o)
+	asset := m.cfg.Base
+	if o.side() == Buy {
+		asset = m.cfg.Quote
+	}
+	amount, _ := e.pledge(m, o, o.qty)
+	need[uint64(o.account)*uint64(e.cfg.Assets)+uint64(asset)].add(amount)
+	if o.extra == 0 {
+		return
+	}
+	x := &e.extras[o.extra]
+	if x.expires != 0 {
+		e.pushEnd(p)
+	}
+	if x.session != 0 {
+		e.join(p, x, x.session)
+	}
 }
 
 // pairs says whether an order's sibling, if it has one, is one.
