@@ -13,7 +13,8 @@ type costView struct {
 	Label, Amount, Fee, Note string
 }
 
-// cost shows what the form's order would cost and the most that its fee can be.
+// cost shows what the form's order would cost, and its fee at the dearest tier. Each trade's
+// fee is rounded up by itself, so that many small ones cost some units more.
 func (p *Pages) cost(w http.ResponseWriter, r request) {
 	query := r.URL.Query()
 	p.render(w, r.Request, http.StatusOK, "cost.html", p.estimate(r.market, read(query.Get)))

@@ -277,7 +277,7 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
-func TestCostIsExactAndTheFeeAnUpperBound(t *testing.T) {
+func TestCostIsExactAndTheFeeThatOfTheDearestTier(t *testing.T) {
 	h := open(t)
 	for query, want := range map[string]string{
 		"side=buy&type=limit&price=60000.01&quantity=0.5":                     "30000.005 USDC",

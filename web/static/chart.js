@@ -1,4 +1,5 @@
 // The candle chart. Prices become floats here, for drawing alone.
+import { seconds } from "./decimal.js";
 import { CandlestickSeries, HistogramSeries, createChart } from "./vendor/lightweight-charts.mjs";
 
 export class Candles {
@@ -59,6 +60,3 @@ export class Candles {
 
   column(c) { return { time: c.start, value: Number(c.volume), color: Number(c.close) >= Number(c.open) ? this.bars.up : this.bars.down }; }
 }
-
-// The stream writes times as text.
-function seconds(start) { return typeof start === "string" ? Math.floor(Date.parse(start) / 1000) : start; }

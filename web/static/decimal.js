@@ -36,3 +36,8 @@ export function moved(text, step, count) {
   const next = (now / size + BigInt(count)) * size;
   return format(next < size ? size : next, places);
 }
+
+/** seconds reads a time as the API writes it, as text, as seconds since the Unix epoch. */
+export function seconds(time) {
+  return typeof time === "number" ? time : Math.floor(Date.parse(time) / 1000);
+}

@@ -1,7 +1,7 @@
 // The trade page's script: live data into what the server drew. Lists and forms are the
 // server's; htmx asks for them again where the private stream says that they changed.
 import { Book, put } from "./book.js";
-import { padded } from "./decimal.js";
+import { padded, seconds } from "./decimal.js";
 import { Depth } from "./depth.js";
 import { keys } from "./keys.js";
 import { Stream } from "./stream.js";
@@ -52,6 +52,11 @@ function mark() {
   book.mark(own);
 }
 
+function clockOf(time) {
+  const at = seconds(time);
+  return Number.isFinite(at) ? new Date(1000 * at).toISOString().slice(11, 19) : "–";
+}
+
 const tape = byId("tape");
 function trades(message) {
   if (message.type === "snapshot") tape.replaceChildren();
@@ -59,7 +64,7 @@ function trades(message) {
   for (const trade of list) {
     const row = document.createElement("tr");
     row.className = trade.side;
-    for (const text of [padded(trade.price, places), padded(trade.quantity, lotPlaces), new Date(trade.time).toISOString().slice(11, 19)]) {
+    for (const text of [padded(trade.price, places), padded(trade.quantity, lotPlaces), clockOf(trade.time)]) {
       row.insertCell().textContent = text;
     }
     tape.prepend(row);

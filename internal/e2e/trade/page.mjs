@@ -66,8 +66,8 @@ try {
   await page.keyboard.press("ArrowUp");
   const up = (Number(price) + 0.01).toFixed(2);
   assert.equal(await page.locator("#price").inputValue(), up);
-  await page.getByText("Fee at most").waitFor();
-  assert.match(await text(page, "#cost"), /You pay[\d.]+ USDC.*Fee at most0.000375 BTC/s);
+  await page.getByText("Fee about").waitFor();
+  assert.match(await text(page, "#cost"), /You pay[\d.]+ USDC.*Fee about0.000375 BTC/s);
   await page.keyboard.press("Enter");
   await page.getByText("Placed: buy 0.25 BTC.").waitFor();
   await page.locator("#orders tr[data-own=buy]").waitFor();
