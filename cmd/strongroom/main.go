@@ -35,7 +35,7 @@ type cli struct {
 	Worker  workerCommand  `cmd:"" help:"Work the workflows, watch the chains, plan collections."`
 
 	Sim     simCommand     `cmd:"" help:"Play a market maker and takers on a development stack."`
-	Trading tradingCommand `cmd:"" help:"Follow a shard of matching: settle its trades into the ledger."`
+	Trading tradingCommand `cmd:"" help:"Follow a shard of matching: settle its trades into the ledger, keep candles."`
 
 	Demo  demoCommand  `cmd:"" help:"Start the platform, play the tour, check all invariants, stop; fails where anything is off."`
 	Check checkCommand `cmd:"" help:"Check all invariants, read-only; fails where one is broken."`

@@ -7,6 +7,7 @@ import (
 
 	"strongroom/assets"
 	"strongroom/custody/custodydb"
+	"strongroom/feed/candledb"
 	"strongroom/identity"
 	"strongroom/internal/pg"
 	"strongroom/ledger"
@@ -40,7 +41,7 @@ func (c *migrateCommand) Run(e *env) error {
 func migrations() []pg.Source {
 	return []pg.Source{
 		ledger.Migrations(), identity.Migrations(), assets.Migrations(), custodydb.Migrations(),
-		settle.Migrations(), funding.Migrations(),
+		settle.Migrations(), funding.Migrations(), candledb.Migrations(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"strongroom/feed/candledb"
 	"strongroom/internal/obs"
 	"strongroom/ledger"
 	"strongroom/matching/client"
@@ -95,7 +96,14 @@ func (c *tradingCommand) loops(e *env, pool *pgxpool.Pool, book *ledger.Ledger, 
 	if err != nil {
 		return nil, err
 	}
+	candles, err := candledb.NewWriter(candledb.WriterConfig{
+		Pool: pool, Shard: int32(c.Shard), Events: shard, Clock: e.clock, Logger: e.log, Registerer: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return []*keptLoop{
+		newKeptLoop(keptConfig{name: "candles", run: candles.Run, log: e.log, clock: e.clock}),
 		newKeptLoop(keptConfig{
 			name: "settlement", run: settler.Run, log: e.log, clock: e.clock,
 			halted: func(err error) bool { return errors.Is(err, settle.ErrHalted) },
