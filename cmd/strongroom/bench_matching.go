@@ -37,31 +37,31 @@ func (c *benchMatchingCommand) Run(e *env) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	var report matchingbench.Report
-	if c.Only == "engine" || c.Only == "all" {
-		for _, load := range matchingbench.Loads() {
-			figures, err := matchingbench.RunEngine(load, c.Runs)
-			if err != nil {
+	for _, part := range []struct {
+		name string
+		run  func(e *env, dir string, report *matchingbench.Report) error
+	}{{"engine", c.engine}, {"replay", c.replay}, {"service", c.service}} {
+		if c.Only == part.name || c.Only == "all" {
+			if err := part.run(e, dir, &report); err != nil {
 				return err
 			}
-			e.printf("%s: %.1f ns a command\n", load.Name, figures.Nanos)
-			report.Engine = append(report.Engine, figures)
-		}
-		if report.Stalls, err = matchingbench.RunStalls(e.clock); err != nil {
-			return err
-		}
-	}
-	if c.Only == "replay" || c.Only == "all" {
-		if err := c.replay(e, dir, &report); err != nil {
-			return err
-		}
-	}
-	if c.Only == "service" || c.Only == "all" {
-		if err := c.service(e, dir, &report); err != nil {
-			return err
 		}
 	}
 	e.printf("\n%s\n", report)
 	return nil
+}
+
+func (c *benchMatchingCommand) engine(e *env, _ string, report *matchingbench.Report) (err error) {
+	for _, load := range matchingbench.Loads() {
+		figures, err := matchingbench.RunEngine(load, c.Runs)
+		if err != nil {
+			return err
+		}
+		e.printf("%s: %.1f ns a command\n", load.Name, figures.Nanos)
+		report.Engine = append(report.Engine, figures)
+	}
+	report.Stalls, err = matchingbench.RunStalls(e.clock)
+	return err
 }
 
 func (c *benchMatchingCommand) service(e *env, dir string, report *matchingbench.Report) error {

@@ -34,7 +34,7 @@ func (e *Engine) Freeze(into *Frozen) *Frozen {
 	f.guards = append(f.guards[:0], e.guards...)
 	f.keys.list = copied(f.keys.list, e.keys.list, int(e.keys.bound)+1)
 	f.keys.first, f.keys.used = e.keys.first, e.keys.used
-	f.transfers.list = e.transfers.list[:len(e.transfers.list):len(e.transfers.list)] // none ever changes
+	f.transfers.list = slices.Clip(e.transfers.list) // none ever changes
 	into.freezeMarkets(e)
 	return into
 }

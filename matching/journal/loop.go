@@ -184,15 +184,7 @@ func (l *Log) ready(rd raft.Ready) error {
 	if err != nil {
 		return err
 	}
-	if rd.HardState != nil {
-		l.hs = stateOf(rd.HardState)
-	}
-	if rd.MustSync || mark != nil {
-		if err := l.write(rd.Entries, mark); err != nil {
-			return fmt.Errorf("%w: %w", ErrHalted, err)
-		}
-	}
-	if err := l.keep(rd, mark); err != nil {
+	if err := l.persist(rd, mark); err != nil {
 		return fmt.Errorf("%w: %w", ErrHalted, err)
 	}
 	l.send(rd.Messages, true)
@@ -204,6 +196,19 @@ func (l *Log) ready(rd raft.Ready) error {
 	}
 	l.rn.Advance(rd)
 	return nil
+}
+
+// persist puts on disk what Raft wants there, and then into memory.
+func (l *Log) persist(rd raft.Ready, mark *snapMark) error {
+	if rd.HardState != nil {
+		l.hs = stateOf(rd.HardState)
+	}
+	if rd.MustSync || mark != nil {
+		if err := l.write(rd.Entries, mark); err != nil {
+			return err
+		}
+	}
+	return l.keep(rd, mark)
 }
 
 // apply hands entries to the machine.

@@ -164,7 +164,7 @@ func (m *Machine) run(r *wire.Record) error {
 			m.warm.Warm(block)
 		}
 		for i := range block {
-			m.step(s, r.First+uint64(done+i), &block[i]) //nolint:gosec // counts
+			m.step(s, r.First+uint64(done+i), &block[i])
 		}
 		done += len(block)
 	}

@@ -51,7 +51,7 @@ func pack(b []byte, words []uint64) []byte {
 		binary.LittleEndian.PutUint64(out[at:], w)
 		counts := (w | -w) >> 63
 		mask |= uint32(counts) << i
-		at += wordBytes * int(counts) //nolint:gosec // 0 or 1
+		at += wordBytes * int(counts)
 	}
 	binary.LittleEndian.PutUint32(out, mask)
 	return b[:from+at]

@@ -95,9 +95,9 @@ func (r *run) judge(ctx context.Context, out *Report) error {
 	if h.err != nil {
 		return h.err
 	}
-	out.Events, out.OldOffered = uint64(len(h.events)), r.offered
-	if out.OldAccepted = r.accepted; h.refused < r.offered-r.accepted {
-		h.wrong = append(h.wrong, fmt.Sprintf("%d events of old epochs were offered, %d were refused", r.offered, h.refused))
+	out.Events, out.OldOffered, out.OldAccepted = uint64(len(h.events)), r.offered, r.accepted
+	if r.accepted > 0 || h.refused < r.offered {
+		h.wrong = append(h.wrong, fmt.Sprintf("%d events of old epochs were offered, %d were refused, %d accepted", r.offered, h.refused, r.accepted))
 	}
 	report := func(format string, args ...any) {
 		if len(out.Violations) < mostViolations {
@@ -111,25 +111,30 @@ func (r *run) judge(ctx context.Context, out *Report) error {
 		report("the consumer has %d events of %d", out.Events, seq)
 	}
 	for _, t := range r.traders {
-		if t.err != nil {
-			report("trader %d: %v", t.account, t.err)
-		}
-		out.Acknowledged += len(t.told)
-		out.Fills += len(t.fills)
-		for i := range t.told {
-			if why := h.contradicts(&t.told[i]); why != "" {
-				out.OrdersLost++
-				report("trader %d, command %d: %s", t.account, i+1, why)
-			}
-		}
-		for i := range t.fills {
-			if why := h.lacks(&t.fills[i]); why != "" {
-				out.FillsLost++
-				report("trader %d: %s", t.account, why)
-			}
-		}
+		h.audit(t, out, report)
 	}
 	return r.conserved(ctx, report)
+}
+
+// audit holds what a trader was told against what happened.
+func (h *history) audit(t *trader, out *Report, report func(string, ...any)) {
+	if t.err != nil {
+		report("trader %d: %v", t.account, t.err)
+	}
+	out.Acknowledged += len(t.told)
+	out.Fills += len(t.fills)
+	for i := range t.told {
+		if why := h.contradicts(&t.told[i]); why != "" {
+			out.OrdersLost++
+			report("trader %d, command %d: %s", t.account, i+1, why)
+		}
+	}
+	for i := range t.fills {
+		if why := h.lacks(&t.fills[i]); why != "" {
+			out.FillsLost++
+			report("trader %d: %s", t.account, why)
+		}
+	}
 }
 
 // contradicts says what is wrong with an acknowledged result.
