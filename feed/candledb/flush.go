@@ -83,7 +83,7 @@ func (w *Writer) forget(ctx context.Context) error {
 	tag, err := w.cfg.Pool.Exec(ctx, `DELETE FROM feed.candle WHERE ctid IN (
 		SELECT ctid FROM feed.candle c WHERE shard = $1 AND interval_ns = $2 AND start < $3
 		AND start < (SELECT max(start) FROM feed.candle n WHERE n.shard = c.shard AND n.market = c.market AND n.interval_ns = c.interval_ns)
-		LIMIT $4)`, w.cfg.Shard, int64(time.Second), now.Add(-keptSeconds).UnixNano(), forgetMost)
+		LIMIT $4)`, w.cfg.Shard, int64(time.Second), now.Add(-secondsFor).UnixNano(), forgetMost)
 	if err != nil {
 		return fmt.Errorf("forget old candles: %w", err)
 	}

@@ -31,7 +31,7 @@ const (
 	defaultMost  = 50_000          // events between two transactions
 	queued       = 64              // batches that wait while a transaction runs
 	retryPause   = 2 * time.Second // after a failure
-	keptSeconds  = 3 * 24 * time.Hour
+	secondsFor   = 3 * 24 * time.Hour
 	forgetMost   = 10_000 // candles that are deleted at once
 	forgetEvery  = time.Minute
 )
@@ -106,7 +106,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		}
 		pause(ctx, retryPause)
 	}
-	return nil
+	return nil //nolint:nilerr // the end of ctx is no failure, and failures are told
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -126,36 +126,51 @@ func (f *follower) run(ctx context.Context) error {
 
 // take takes a batch that follows; one that is known changes nothing.
 func (f *follower) take(b *client.Batch) error {
+	last := b.Events[len(b.Events)-1]
+	if last.Seq < f.next {
+		return nil
+	}
+	if err := f.fits(b); err != nil {
+		return err
+	}
+	f.hand(b)
+	caughtUp := f.next <= f.base && last.Seq >= f.base
+	f.next, f.hash, f.known, f.epoch = last.Seq+1, b.Hash, true, max(f.epoch, b.Epoch)
+	if caughtUp {
+		for _, m := range f.live.markets {
+			m.feed.Renew()
+		}
+	}
+	f.live.heard(last.Time, true)
+	f.live.figures.events.Add(float64(len(b.Events)))
+	return nil
+}
+
+// fits says why a batch is not what comes next, nil if it is.
+func (f *follower) fits(b *client.Batch) error {
 	first, last := b.Events[0].Seq, b.Events[len(b.Events)-1].Seq
 	switch {
-	case last < f.next:
-		return nil
 	case first > f.next:
 		return fmt.Errorf("%w: %d follows %d", errGap, first, f.next-1)
-	case first == f.next && f.known && b.Before != f.hash, last == f.base && f.next <= f.base && b.Hash != f.at:
-		return fmt.Errorf("%w: event %d", errHash, first)
+	case first == f.next && f.known && b.Before != f.hash, last == f.base && b.Hash != f.at:
+		return fmt.Errorf("%w: from %d on", errHash, first)
 	}
+	return nil
+}
+
+// hand gives each market what is new to it, all of a batch at once.
+func (f *follower) hand(b *client.Batch) {
 	for i := range b.Events {
 		if v := &b.Events[i]; v.Seq >= f.next && f.live.markets[v.Market] != nil && ofMarket(v.Kind) {
 			f.due[v.Market] = append(f.due[v.Market], *v)
 		}
 	}
-	caughtUp := f.next <= f.base && last >= f.base
 	for id, events := range f.due {
 		if len(events) > 0 {
 			f.live.markets[id].take(events)
 			f.due[id] = events[:0]
 		}
 	}
-	f.next, f.hash, f.known, f.epoch = last+1, b.Hash, true, max(f.epoch, b.Epoch)
-	if caughtUp {
-		for _, m := range f.live.markets {
-			m.feed.Renew()
-		}
-	}
-	f.live.heard(b.Events[len(b.Events)-1].Time, true)
-	f.live.figures.events.Add(float64(len(b.Events)))
-	return nil
 }
 
 // ofMarket tells whether events of a kind are of a book; market 0 is also that of those
@@ -173,7 +188,8 @@ func (m *market) take(events []engine.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.feed.Take(events, nil) {
-		list := append(m.closed[c.Interval], c.Candle)
+		list := m.closed[c.Interval]
+		list = append(list, c.Candle)
 		if len(list) > 2*keptClosed {
 			list = append(list[:0], list[len(list)-keptClosed:]...)
 		}

@@ -44,7 +44,7 @@ func (l *Live) keepAll(ctx context.Context) error {
 	for _, m := range l.markets {
 		message := m.feed.Whole()
 		message.Bids, message.Asks = message.Bids[:min(len(message.Bids), keptLevels)], message.Asks[:min(len(message.Asks), keptLevels)]
-		value, err := json.Marshal(&message)
+		value, err := json.Marshal(&message) //nolint:musttag // read by this code alone; the key names the form
 		if err == nil {
 			err = l.cfg.Store.Set(ctx, key(m), value, keepFor)
 		}
@@ -75,7 +75,7 @@ func (l *Live) Snapshot(ctx context.Context, name string) (feed.Message, error) 
 	var message feed.Message
 	value, err := l.cfg.Store.Get(ctx, key(m))
 	if err == nil {
-		err = json.Unmarshal(value, &message)
+		err = json.Unmarshal(value, &message) //nolint:musttag // as it was written
 	}
 	if err != nil {
 		return feed.Message{}, fmt.Errorf("snapshot of %s: %w", name, err)
