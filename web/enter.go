@@ -30,6 +30,7 @@ func (p *Pages) enter(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		p.fault(w, r, http.StatusGone, "This link was used before, or is older than a minute.", "Ask for a new one.")
 	default:
+		p.forget(r) // whoever was here before
 		http.SetCookie(w, sessionCookie(r, token, sessionLife))
 		http.Redirect(w, r, "/trade", http.StatusSeeOther)
 	}
@@ -50,4 +51,15 @@ func (p *Pages) leave(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, sessionCookie(r, "", -time.Second))
 	http.Redirect(w, r, "/trade", http.StatusSeeOther)
+}
+
+// forget ends the session that a browser had, where it had one.
+func (p *Pages) forget(r *http.Request) {
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return
+	}
+	if err := p.cfg.Sessions.Delete(r.Context(), keyOf("session", cookie.Value)); err != nil {
+		p.cfg.Logger.WarnContext(r.Context(), "an old session is not ended", slog.Any("error", err))
+	}
 }

@@ -106,7 +106,14 @@ func TestSessionsEnd(t *testing.T) {
 		t.Error("an idle session goes on")
 	}
 	h.login(t)
+	before := h.cookie
+	h.login(t)
 	old := h.cookie
+	h.cookie = before
+	if h.logged() {
+		t.Error("who enters again leaves a session behind")
+	}
+	h.cookie = old
 	csrf := hidden(t, h.get("/trade/BTC-USDC").Body.String(), "csrf")
 	if w := h.post("/trade/leave", url.Values{"csrf": {"x"}}, false); w.Code != http.StatusForbidden || !h.logged() {
 		t.Errorf("leaving without the form's token: %d", w.Code)

@@ -28,7 +28,11 @@ export class Candles {
       rightPriceScale: { borderColor: line }, timeScale: { borderColor: line, timeVisible: true, secondsVisible: this.options.interval === "1s" },
     });
     this.prices.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
+    const candles = this.prices.data();
+    this.volume.setData(this.volume.data().map((column, i) => ({ ...column, color: this.tint(candles[i]) })));
   }
+
+  tint(c) { return Number(c.close) >= Number(c.open) ? this.bars.up : this.bars.down; }
 
   /** load shows an interval from its beginning; what comes late for another is dropped. */
   async load(interval) {
@@ -58,5 +62,5 @@ export class Candles {
 
   bar(c) { return { time: c.start, open: Number(c.open), high: Number(c.high), low: Number(c.low), close: Number(c.close) }; }
 
-  column(c) { return { time: c.start, value: Number(c.volume), color: Number(c.close) >= Number(c.open) ? this.bars.up : this.bars.down }; }
+  column(c) { return { time: c.start, value: Number(c.volume), color: this.tint(c) }; }
 }

@@ -136,7 +136,7 @@ try {
   step("help, search, intervals");
 
   // For the picture: two orders that rest.
-  for (const [side, share, quantity] of [["buy", 0.9995, "0.15"], ["sell", 1.0006, "0.2"]]) {
+  for (const [side, share, quantity] of [["buy", 0.9997, "0.15"], ["sell", 1.0004, "0.2"]]) {
     await page.locator(`#order input[value=${side}]`).check();
     await page.locator("#price").fill((Number(await page.locator("#bids button").first().textContent()) * share).toFixed(2));
     await page.locator("#quantity").fill(quantity);
