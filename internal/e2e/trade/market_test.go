@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -11,113 +12,75 @@ import (
 	"time"
 
 	"strongroom/feed"
+	"strongroom/feed/live"
 	"strongroom/identity"
-	"strongroom/matching/client"
 	"strongroom/matching/engine"
 	"strongroom/trading"
 )
 
-// market is BTC-USDC as the shard's events show it.
-type market struct {
-	feed *feed.Market
+// unkept is no store of candles: what the market's readers see is what was traded since
+// the shard began.
+type unkept struct{}
 
-	mu     sync.Mutex
-	closed map[feed.Interval][]feed.Candle
-	fills  []trading.Fill // of the person, newest first
+func (unkept) Past(context.Context, []engine.MarketID) (map[engine.MarketID]feed.Past, uint64, error) {
+	return nil, 1, nil
 }
 
-// follow keeps the market as the shard tells it.
-func follow(t *testing.T, s *shard) *market {
+func (unkept) Range(context.Context, engine.MarketID, feed.Interval, time.Time, time.Time, int) ([]feed.Candle, error) {
+	return nil, nil
+}
+
+// follow keeps the markets as the shard tells of them.
+func follow(t *testing.T, s *shard) *live.Live {
 	t.Helper()
-	m := &market{feed: feed.NewMarket(nil, nil), closed: map[feed.Interval][]feed.Candle{}}
-	c := s.client(t, "api")
-	background(t, func(ctx context.Context) error { return m.hear(ctx, c) })
-	updates := make(chan (<-chan trading.Update))
+	ids := map[string]engine.MarketID{}
+	for _, m := range s.catalog.All() {
+		ids[m.Name] = m.ID
+	}
+	l, err := live.New(live.Config{Client: s.client(t, "api"), Markets: ids, Candles: unkept{}, Clock: s.clock, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	background(t, l.Run)
+	return l
+}
+
+// log is the person's fills as the desk told of them, newest first.
+type log struct {
+	trading.Log
+
+	mu    sync.Mutex
+	fills []trading.Fill
+}
+
+// keep listens to the desk from now on.
+func keep(t *testing.T, s *shard) *log {
+	t.Helper()
+	l := &log{}
+	began := make(chan struct{})
 	background(t, func(ctx context.Context) error {
-		list, err := s.desk.Watch(ctx, person)
-		updates <- list
+		updates, err := s.desk.Watch(ctx, person)
+		close(began)
 		if err != nil {
 			return err
 		}
-		for u := range list {
+		for u := range updates {
 			if u.Fill != nil {
-				m.mu.Lock()
-				m.fills = append([]trading.Fill{*u.Fill}, m.fills...)
-				m.mu.Unlock()
+				l.mu.Lock()
+				l.fills = append([]trading.Fill{*u.Fill}, l.fills...)
+				l.mu.Unlock()
 			}
 		}
 		return nil
 	})
-	<-updates
-	return m
+	<-began
+	return l
 }
 
-func (m *market) hear(ctx context.Context, c *client.Client) error {
-	seq := uint64(1)
-	for batch, err := range c.Events(ctx, 0, seq) {
-		if err != nil {
-			return fmt.Errorf("follow the shard: %w", err)
-		}
-		var list []engine.Event
-		for _, v := range batch.Events {
-			if v.Seq >= seq && v.Market == 1 {
-				list = append(list, v)
-			}
-			seq = max(seq, v.Seq+1)
-		}
-		m.mu.Lock()
-		for _, closed := range m.feed.Take(list, nil) {
-			m.closed[closed.Interval] = append(m.closed[closed.Interval], closed.Candle)
-		}
-		m.mu.Unlock()
-	}
-	return nil
-}
-
-// Feed implements trading.MarketData; the other markets have nothing to show.
-func (m *market) Feed(name string) *feed.Market {
-	if name == "BTC-USDC" {
-		return m.feed
-	}
-	return nil
-}
-
-// Behind implements trading.MarketData.
-func (m *market) Behind() (time.Duration, bool) { return 0, true }
-
-// Candles implements trading.MarketData.
-func (m *market) Candles(_ context.Context, name string, i feed.Interval, from, to time.Time, limit int) ([]feed.Candle, error) {
-	if name != "BTC-USDC" {
-		return nil, nil
-	}
-	now := m.feed.Whole()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []feed.Candle
-	for _, c := range m.closed[i] {
-		if c.Start >= from.UnixNano() && c.Start < to.UnixNano() {
-			out = append(out, c)
-		}
-	}
-	for n, known := range feed.Intervals() {
-		if known == i && n < len(now.Candles) && now.Candles[n].Trades > 0 && (len(out) == 0 || out[len(out)-1].Start < now.Candles[n].Start) {
-			out = append(out, now.Candles[n])
-		}
-	}
-	return out[max(0, len(out)-limit):], nil
-}
-
-// log is the person's fills as the desk told of them.
-type log struct {
-	trading.Log
-
-	market *market
-}
-
-func (l log) Fills(_ context.Context, q trading.LogQuery) ([]trading.Fill, string, error) {
-	l.market.mu.Lock()
-	defer l.market.mu.Unlock()
-	return l.market.fills[:min(len(l.market.fills), q.Limit)], "", nil
+func (l *log) Fills(_ context.Context, q trading.LogQuery) ([]trading.Fill, string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fills[:min(len(l.fills), q.Limit)], "", nil
 }
 
 type people struct{}

@@ -10,16 +10,16 @@ import (
 	"github.com/coder/websocket"
 
 	"strongroom/feed"
+	"strongroom/feed/live"
 	"strongroom/trading"
 	"strongroom/web"
 )
 
-// door speaks the stream's messages to the page: what the API's stream says, of the one
-// market that lives here. It can be closed, to see what the page does without it.
+// door speaks the stream's messages to the page: what the API's stream says. It can be closed, to see what the page does without it.
 type door struct {
-	shard  *shard
-	market *market
-	pages  *web.Pages
+	shard   *shard
+	markets *live.Live
+	pages   *web.Pages
 
 	mu     sync.Mutex
 	closed bool
@@ -108,7 +108,7 @@ func (d *door) tell(ctx context.Context, conn *websocket.Conn, want wish, custom
 		return
 	}
 	m := d.shard.catalog.Market(want.Market)
-	source := d.market.Feed(want.Market)
+	source := d.markets.Feed(want.Market)
 	if source == nil {
 		return
 	}

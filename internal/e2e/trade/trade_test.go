@@ -42,7 +42,7 @@ func TestAPersonTradesInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages, err := web.New(web.Config{
-		Orders: s.desk, Log: log{market: m}, Data: m, Transfers: mover{}, Catalog: s.catalog, Customers: people{},
+		Orders: s.desk, Log: keep(t, s), Data: m, Transfers: mover{}, Catalog: s.catalog, Customers: people{},
 		Sessions: sessions, Logger: slog.New(slog.DiscardHandler), Clock: s.clock,
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAPersonTradesInABrowser(t *testing.T) {
 	c.past(t, 130)
 	background(t, c.live)
 
-	d := &door{shard: s, market: m, pages: pages, open: map[*websocket.Conn]bool{}}
+	d := &door{shard: s, markets: m, pages: pages, open: map[*websocket.Conn]bool{}}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle("/v1/stream", d)
