@@ -4,7 +4,7 @@ package engine
 // shard holds. Over many checkpoints all of it comes to its turn.
 const (
 	// CheckPlaces is how many places of orders it looks at.
-	CheckPlaces = 2048
+	CheckPlaces = 1024
 	// CheckMarkets is how many markets it looks at.
 	CheckMarkets = 64
 )
