@@ -75,9 +75,9 @@ try {
   await page.locator("#balances-list tr", { hasText: "USDC" }).locator("td").nth(1).filter({ hasNotText: /^0$/ }).waitFor();
   step("placed an order by keyboard");
 
-  // At the best bid it is in the ladder, marked. A click on the price fills the form; two
-  // clicks on the button place once.
-  await page.locator("#bids button").first().click();
+  // Near the best bid it is in the ladder, marked, and waits. A click on the price fills the
+  // form; two clicks on the button place once.
+  await page.locator("#bids button").nth(6).click();
   assert.equal(await page.locator("#quantity").evaluate((e) => e === document.activeElement), true);
   await page.locator("#quantity").fill("0.0004");
   await page.locator("#order button[type=submit]").dblclick();
