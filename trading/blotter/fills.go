@@ -45,7 +45,7 @@ func (l *Log) Fills(ctx context.Context, q trading.LogQuery) (list []trading.Fil
 		}
 	}
 	n := limit(q)
-	rows, err := l.pool.Query(ctx, selectFills, l.shard, q.Customer, first, last, l.markets(q.Market), int64(order), before, n+2) //nolint:gosec // bits
+	rows, err := l.pool.Query(ctx, selectFills, l.shard, q.Customer, first, last, l.markets(q.Market), int64(order), before, n+2)
 	if err != nil {
 		return nil, "", fmt.Errorf("read fills: %w", err)
 	}
