@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,7 +100,7 @@ func enroll(ctx context.Context, s *state, operator *client.Client, name string)
 		return have, nil
 	}
 	var customer struct{ ID string }
-	if err := operator.Do(ctx, http.MethodPost, "/v1/customers", map[string]string{"name": name, "reference": "sim"}, &customer); err != nil {
+	if err := operator.Do(ctx, http.MethodPost, "/v1/customers", map[string]string{"name": name, "reference": "sim-" + strings.ReplaceAll(name, " ", "-")}, &customer); err != nil {
 		return Credential{}, fmt.Errorf("create customer: %w", err)
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)

@@ -270,6 +270,7 @@ type platform struct {
 	mu    sync.Mutex
 	asked []string
 	paid  []string
+	known map[string]string // names by reference: each is one customer's
 }
 
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -278,6 +279,12 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.asked = append(p.asked, r.Method+" "+r.URL.Path)
 	switch {
 	case r.URL.Path == "/v1/customers":
+		var c struct{ Name, Reference string }
+		if json.NewDecoder(r.Body).Decode(&c) != nil || strings.Contains(c.Reference, " ") || p.known[c.Reference] != "" && p.known[c.Reference] != c.Name {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		p.known[c.Reference] = c.Name
 		_ = json.NewEncoder(w).Encode(map[string]string{"id": "cus_" + strconv.Itoa(len(p.asked))})
 	case strings.HasSuffix(r.URL.Path, "/keys"):
 		_ = json.NewEncoder(w).Encode(map[string]any{"key": map[string]string{"id": "key_1"}})
@@ -311,7 +318,7 @@ func (p *platform) count(what string) int {
 
 // TestPlayersEnrolAndArePaidOnce plays for a while, twice, on one folder.
 func TestPlayersEnrolAndArePaidOnce(t *testing.T) {
-	p, dir := &platform{}, t.TempDir()
+	p, dir := &platform{known: map[string]string{}}, t.TempDir()
 	server := httptest.NewServer(p)
 	defer server.Close()
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -325,7 +332,7 @@ func TestPlayersEnrolAndArePaidOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	for run := range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		waits := 0
@@ -336,7 +343,8 @@ func TestPlayersEnrolAndArePaidOnce(t *testing.T) {
 			Wait: func(ctx context.Context, _ time.Duration) bool {
 				mu.Lock()
 				defer mu.Unlock()
-				if waits++; waits > 60 {
+				// Until the maker, too, has had its turns.
+				if waits++; waits > 60 && p.count("GET /v1/orders") > (run+1)*len(terms()) {
 					cancel()
 				}
 				return ctx.Err() == nil
