@@ -64,6 +64,7 @@ func feed(tb testing.TB, m *server.Machine, entries [][]byte) {
 			tb.Fatal(err)
 		}
 	}
+	m.Settle()
 }
 
 func keep(tb testing.TB, m *server.Machine) *bytes.Buffer {
