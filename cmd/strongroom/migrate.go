@@ -12,6 +12,7 @@ import (
 	"strongroom/internal/pg"
 	"strongroom/ledger"
 	"strongroom/matching/settle"
+	"strongroom/trading/blotter"
 	"strongroom/trading/funding"
 )
 
@@ -41,7 +42,7 @@ func (c *migrateCommand) Run(e *env) error {
 func migrations() []pg.Source {
 	return []pg.Source{
 		ledger.Migrations(), identity.Migrations(), assets.Migrations(), custodydb.Migrations(),
-		settle.Migrations(), funding.Migrations(), candledb.Migrations(),
+		settle.Migrations(), funding.Migrations(), candledb.Migrations(), blotter.Migrations(),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"strongroom/matching/engine"
 	"strongroom/matching/settle"
 	"strongroom/matching/settle/follow"
+	"strongroom/trading/blotter"
 	"strongroom/trading/funding"
 )
 
@@ -102,7 +103,14 @@ func (c *tradingCommand) loops(e *env, pool *pgxpool.Pool, book *ledger.Ledger, 
 	if err != nil {
 		return nil, err
 	}
+	history, err := blotter.NewWriter(blotter.WriterConfig{
+		Pool: pool, Shard: int32(c.Shard), Events: shard, Clock: e.clock, Logger: e.log, Registerer: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return []*keptLoop{
+		newKeptLoop(keptConfig{name: "history", run: history.Run, log: e.log, clock: e.clock}),
 		newKeptLoop(keptConfig{name: "candles", run: candles.Run, log: e.log, clock: e.clock}),
 		newKeptLoop(keptConfig{
 			name: "settlement", run: settler.Run, log: e.log, clock: e.clock,
