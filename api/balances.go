@@ -15,6 +15,8 @@ type AssetBalance struct {
 	Held      string `json:"held" doc:"Set aside for withdrawals under way"`
 	Maturing  string `json:"maturing" doc:"Credited, waits for more confirmations before it may be withdrawn"`
 	Debt      string `json:"debt" doc:"Owed after a reorganisation took a credited deposit back"`
+	Trading   string `json:"trading,omitempty" doc:"May be traded with; where the platform trades"`
+	Reserved  string `json:"reserved,omitempty" doc:"Set aside for open orders; where the platform trades"`
 }
 
 // LedgerEntry is one booking on a customer's account.
@@ -68,7 +70,7 @@ func (s *Server) routeBalances() {
 					Maturing: format(b.Asset, b.Maturing), Debt: format(b.Asset, b.Debt),
 				}
 			}
-			return out, nil
+			return out, s.addTrading(ctx, principal(ctx).Customer, out)
 		})
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -65,6 +66,10 @@ type Config struct {
 	WithdrawalLog WithdrawalLog
 	Events        Events
 	Chains        Chains
+	// Trading is what trades; nil where the platform does not. Its paths are not there then.
+	Trading *Trading
+	// Pages serves /trade and /static, with headers of its own; nil for none.
+	Pages http.Handler
 	// Gate says whether money may be moved now: its error answers a request for
 	// a withdrawal with 503.
 	Gate Gate
@@ -117,6 +122,9 @@ func (c *Config) check() error {
 	}
 	if len(c.CursorKey) < minCursorKey {
 		return fmt.Errorf("api: CursorKey needs %d bytes", minCursorKey)
+	}
+	if err := c.Trading.check(); err != nil {
+		return err
 	}
 	c.defaults()
 	return c.checkAddr()

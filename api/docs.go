@@ -84,7 +84,7 @@ func (s *Server) describe() docPage {
 		Problems: kinds(), ProblemBase: problemBase,
 	}
 	for path, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if op == nil {
 				continue
 			}
@@ -194,6 +194,7 @@ func typeName(doc *huma.OpenAPI, s *huma.Schema) string {
 func example(doc *huma.OpenAPI, s *huma.Schema) string {
 	samples := map[string]any{
 		"asset": "BTC", "amount": "0.05", "to": "bcrt1q…", "name": "Ada Lovelace", "state": "frozen",
+		"market": "BTC-USDC", "side": "buy", "type": "limit", "direction": "to_trading", "depositsToTrading": true,
 		"scheme": "hmac-sha256", "scopes": []string{"read", "withdraw"},
 	}
 	body := map[string]any{}

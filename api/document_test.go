@@ -60,7 +60,7 @@ func TestDocumentIsValidAndComplete(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) < 19 {
+	if len(seen) < 38 {
 		t.Errorf("%d operations", len(seen))
 	}
 }
@@ -178,6 +178,7 @@ func (h *house) randomRequest(r *rand.Rand, cred reqsign.Credential, method, pat
 	good := map[string][]string{
 		"customer": {h.customer.ID}, "code": {"BTC", "OLD", "NONE"}, "id": {h.deposits[0].ID, "wdr_00000000000000000000000000000000"},
 		"key": {"key_00000000000000000000000000000000"}, "limit": {"1", "200"}, "cursor": {""}, "asset": {"BTC", "NONE"}, "account": {"funding", "maturing"},
+		"market": {marketName}, "interval": {"1m"}, "depth": {"1"}, "side": {"buy"}, "state": {"open", "closed"}, "orderId": {"100"}, "from": {"2026-01-01T00:00:00Z"}, "to": {"2026-01-02T00:00:00Z"},
 	}
 	query := url.Values{}
 	for _, p := range op.Parameters {
@@ -199,7 +200,8 @@ func (h *house) randomRequest(r *rand.Rand, cred reqsign.Credential, method, pat
 	body := ""
 	if op.RequestBody != nil || r.IntN(20) == 0 {
 		body = pick(`{"asset":"`+pick("BTC", "OLD")+`","to":"`+pick("addr1")+`","amount":"`+pick("0.001", "0.05", "7")+`"}`,
-			`{"name":"`+pick("Zoë")+`"}`, `{"asset":"BTC"}`, `{"state":"active"}`, `{"scheme":"hmac-sha256","scopes":["`+pick("read")+`"],"extra":1}`,
+			`{"name":"`+pick("Zoë")+`"}`, orderBody, `{"price":"`+pick("1.5", "1.001")+`"}`, `{"asset":"BTC","amount":"0.1","direction":"`+pick("to_trading")+`"}`, `{"depositsToTrading":true}`,
+			`{"asset":"BTC"}`, `{"state":"active"}`, `{"scheme":"hmac-sha256","scopes":["`+pick("read")+`"],"extra":1}`,
 			`{"scheme":"ed25519","publicKey":"`+pick("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")+`","scopes":["read"]}`)
 		if r.IntN(10) == 0 && body != "" {
 			at := r.IntN(len(body))

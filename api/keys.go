@@ -52,7 +52,7 @@ type newKeyInput struct {
 		Label      string   `json:"label,omitempty" maxLength:"64"`
 		Scheme     string   `json:"scheme" enum:"hmac-sha256,ed25519"`
 		PublicKey  string   `json:"publicKey,omitempty" maxLength:"64" doc:"Ed25519 only: 32 bytes in base64"`
-		Scopes     []string `json:"scopes" nullable:"false" minItems:"1" maxItems:"2" enum:"read,withdraw" uniqueItems:"true"`
+		Scopes     []string `json:"scopes" nullable:"false" minItems:"1" maxItems:"3" enum:"read,withdraw,trade" uniqueItems:"true"`
 		AllowedIPs []string `json:"allowedIps,omitempty" nullable:"false" maxItems:"32" doc:"Addresses or networks such as 203.0.113.0/24; empty: from anywhere"`
 	}
 }

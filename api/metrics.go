@@ -40,7 +40,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 // as "other", for each label value is kept for ever.
 func (m *metrics) observe(method, route string, status int, elapsed time.Duration) {
 	switch method {
-	case "GET", "POST", "DELETE", "PATCH":
+	case "GET", "POST", "PUT", "DELETE", "PATCH":
 	default:
 		method = "other"
 	}

@@ -38,6 +38,13 @@ func trailOf(ctx context.Context) *trail {
 	return &trail{}
 }
 
+// guards are the names of the headers that say what a browser may do with an answer.
+func guards() []string {
+	return []string{
+		"X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy",
+	}
+}
+
 // identify gives the request an id and the answer its security headers.
 func (s *Server) identify(c *gin.Context) {
 	t := &trail{requestID: id.New("req")}

@@ -88,6 +88,8 @@ const (
 	codeCustodyBusy   code = "custody-busy"
 	codeOverloaded    code = "overloaded"
 	codeInternalFault code = "internal-fault"
+	codeOrder         code = "order-refused"
+	codeMarket        code = "market-not-found"
 )
 
 // kind is what all problems of a code have in common.
@@ -117,12 +119,14 @@ func kinds() []kind {
 		{codeInsufficient, unprocessable, "The balance does not cover amount and fee", "GET /v1/balances; nothing was held.", 0},
 		{codeLimit, unprocessable, "The withdrawal limit is reached", "Wait until earlier withdrawals are 24 hours old.", 0},
 		{codeIdempotency, unprocessable, "The idempotency key was used with another request", "Use a new key for a new request.", 0},
+		{codeOrder, unprocessable, "The order is refused", "Problems of orders have the type order-refused: and behind it why, such as order-refused:beyond-band; errors[] names the part and its fix. Nothing was done.", 0},
+		{codeMarket, http.StatusNotFound, "There is no such market", "GET /v1/markets lists them.", 0},
 		{codeConflict, http.StatusConflict, "The state does not allow this", "Read the resource again and decide.", 0},
 		{codeUnsigned, http.StatusUnauthorized, "The request is not signed", "Send the four X-Strongroom headers.", 0},
 		{codeSignature, http.StatusUnauthorized, "The signature is refused", "Sign method, path, query, body, time and nonce; check the clock.", 0},
 		{codeReplay, http.StatusUnauthorized, "The nonce was used before", "Sign each request with a new nonce.", 0},
 		{codeForbidden, http.StatusForbidden, "The key may not do this", "Use a key with the scope, from an allowed address.", 0},
-		{codeFrozen, http.StatusForbidden, "Withdrawals of this customer are frozen", "Ask the operator.", 0},
+		{codeFrozen, http.StatusForbidden, "This customer is frozen", "Ask the operator.", 0},
 		{codeNotFound, http.StatusNotFound, "There is no such thing", "Check the id; it may belong to somebody else.", 0},
 		{codeMethod, http.StatusMethodNotAllowed, "The method is not allowed here", "See the Allow header.", 0},
 		{codeMediaType, http.StatusUnsupportedMediaType, "The media type is not supported", "Send Content-Type: application/json.", 0},

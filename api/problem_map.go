@@ -10,6 +10,7 @@ import (
 	"strongroom/identity"
 	"strongroom/identity/reqsign"
 	"strongroom/ledger"
+	"strongroom/trading"
 )
 
 // rule maps an error of a domain to a problem. The text of such an error is made
@@ -42,6 +43,9 @@ func rules() []rule {
 		{custody.ErrConflict, codeConflict, "", "", false},
 		{custody.ErrIllegal, codeConflict, "", "", false},
 		{assets.ErrNotFound, codeAsset, "body.asset", "use a code that GET /v1/assets lists", false},
+		{trading.ErrIdempotency, codeIdempotency, "header.Idempotency-Key", "use a new key for another request", false},
+		{trading.ErrNotFound, codeNotFound, "", "", false},
+		{trading.ErrUnavailable, codeUnavailable, "", "", true},
 		{ledger.ErrInsufficient, codeInsufficient, "body.amount", "ask for at most the available balance less the fee", true},
 		{ledger.ErrOverloaded, codeOverloaded, "", "", false},
 		{identity.ErrConflict, codeConflict, "body.reference", "use the name that the reference was created with, or another reference", false},
@@ -60,16 +64,8 @@ func rules() []rule {
 // problem turns any error into a Problem, and reports whether its text must go
 // to the log instead of the caller.
 func (s *Server) problem(err error) (p *Problem, internal bool) {
-	if errors.As(err, &p) {
+	if p := explained(err); p != nil {
 		return p, false
-	}
-	if field, ok := errors.AsType[*identity.FieldError](err); ok {
-		at := "body." + field.Field
-		return newProblem(codeInvalid, at+": "+field.Fix, FieldProblem{at, "is not valid", field.Fix}), false
-	}
-	if header, ok := errors.AsType[*reqsign.HeaderError](err); ok {
-		f := FieldProblem{"header." + header.Header, "is missing, repeated or malformed", "send " + header.Want}
-		return newProblem(codeUnsigned, header.Error(), f), false
 	}
 	for _, r := range rules() {
 		if !errors.Is(err, r.is) {
@@ -89,4 +85,23 @@ func (s *Server) problem(err error) (p *Problem, internal bool) {
 		return newProblem(codeUnavailable, "a part of the platform did not answer; ask again"), true
 	}
 	return newProblem(codeInternalFault, "the request could not be handled"), true
+}
+
+// explained is the problem of an error that tells itself what is wrong; nil for others.
+func explained(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if field, ok := errors.AsType[*identity.FieldError](err); ok {
+		at := "body." + field.Field
+		return newProblem(codeInvalid, at+": "+field.Fix, FieldProblem{at, "is not valid", field.Fix})
+	}
+	if header, ok := errors.AsType[*reqsign.HeaderError](err); ok {
+		f := FieldProblem{"header." + header.Header, "is missing, repeated or malformed", "send " + header.Want}
+		return newProblem(codeUnsigned, header.Error(), f)
+	}
+	if refusal, ok := errors.AsType[*trading.Refusal](err); ok {
+		return refused(refusal)
+	}
+	return nil
 }

@@ -88,6 +88,8 @@ func (s *Server) routes() {
 	s.routeChains()
 	s.routeEvents()
 	s.routeHealth()
+	s.routeTrading()
+	s.routePages()
 }
 
 // Handler returns the server's handler, for tests and for other listeners.

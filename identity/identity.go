@@ -76,6 +76,7 @@ type Scope string
 const (
 	Read     Scope = "read"     // see the customer's own data, ask for deposit addresses
 	Withdraw Scope = "withdraw" // request and cancel withdrawals
+	Trade    Scope = "trade"    // place and cancel orders, move money to trading and back
 	Admin    Scope = "admin"    // create customers and keys; operator keys only
 )
 
@@ -153,7 +154,7 @@ func (n NewKey) checkScopes() error {
 	}
 	for i, s := range n.Scopes {
 		operator := n.Customer == ""
-		known := s == Read || s == Withdraw || s == Admin
+		known := s == Read || s == Withdraw || s == Trade || s == Admin
 		if !known || (s == Admin) != operator || slices.Contains(n.Scopes[:i], s) {
 			return &FieldError{"scopes", "want read, withdraw or both, each once; admin is for operators only"}
 		}
