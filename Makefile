@@ -41,6 +41,7 @@ demo: servers build
 test: tools lint $(SPIN)
 	@SPIN="$(abspath $(SPIN))" models/check.sh
 	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 9m $(TESTFLAGS) ./...
+	$(GO) test -tags chaos -count=1 -run KilledAtEachPoint -v ./matching/settle
 
 ## lint: go vet, golangci-lint and workflowcheck
 .PHONY: lint
@@ -84,6 +85,11 @@ chaos: servers
 	@mkdir -p bin/chaos
 	@$(GO) build $(SMALL) -tags chaos -o bin/chaos/ ./cmd/...
 	@exec bin/chaos/strongroom chaos $(ARGS)
+
+## chaos-settle: kill the settling process at each labelled point, and count (STEPS=3000)
+.PHONY: chaos-settle
+chaos-settle: servers
+	STRONGROOM_SETTLE_STEPS=$(or $(STEPS),3000) $(GO) test -tags chaos -count=1 -timeout 20m -run KilledAtEachPoint -v ./matching/settle
 
 ## chaos-planted: plant known bugs one by one and say in how many runs each is found
 .PHONY: chaos-planted

@@ -16,6 +16,8 @@ type gauges struct {
 	events  prometheus.Counter
 	trades  prometheus.Counter
 	replays prometheus.Counter
+	halts   prometheus.Counter
+	batch   prometheus.Histogram
 	dropped *prometheus.CounterVec
 	newest  uint64 // sequence that any sender had
 }
@@ -34,6 +36,11 @@ func newGauges(r prometheus.Registerer, shard ShardID) *gauges {
 		halt:    gauge("halted", "1 while settlement of the shard is halted."),
 		events:  counter("events_total", "Events settled."),
 		trades:  counter("trades_total", "Trades settled."),
+		halts:   counter("halts_total", "How often settlement was halted, or found halted, by this process."),
+		batch: registered(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "strongroom_settlement_batch_events", Help: "Events settled in one SQL transaction.", ConstLabels: labels,
+			Buckets: prometheus.ExponentialBuckets(1, 4, 8), // to 16,384: more than a part has
+		})),
 		replays: counter("replays_total", "Gaps that were read again from the log."),
 		dropped: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strongroom_settlement_dropped_total", Help: "Events not settled because they were repeated or of an old epoch.", ConstLabels: labels,
@@ -57,6 +64,9 @@ func registered[C prometheus.Collector](r prometheus.Registerer, c C) C {
 
 func (g *gauges) halted(is bool) {
 	g.halt.Set(map[bool]float64{true: 1}[is])
+	if is {
+		g.halts.Inc()
+	}
 }
 
 func (g *gauges) drop(why string, n int) { g.dropped.WithLabelValues(why).Add(float64(n)) }
@@ -75,6 +85,7 @@ func (g *gauges) head(newest, next uint64) {
 }
 
 func (g *gauges) settled(p *part, now time.Time) {
+	g.batch.Observe(float64(len(p.events)))
 	g.events.Add(float64(len(p.events)))
 	g.trades.Add(float64(len(p.trades)))
 	last := p.events[len(p.events)-1]

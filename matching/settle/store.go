@@ -38,7 +38,10 @@ type Ledger interface {
 
 // Registry gives customers, assets and markets the numbers by which the engine knows
 // them. It is safe for concurrent use.
-type Registry struct{ pool *pgxpool.Pool }
+type Registry struct {
+	pool  *pgxpool.Pool
+	named named
+}
 
 // NewRegistry returns a Registry on a migrated database.
 func NewRegistry(pool *pgxpool.Pool) *Registry { return &Registry{pool: pool} }
