@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -73,19 +74,28 @@ func lastMarks(marks []snapMark) []snapMark {
 	return append([]snapMark(nil), marks...)
 }
 
-// zeroTail makes the file zero from off, at least size long, and flushes it.
+// zeroTail makes the file zero from off, at least size long, and flushes what it had to
+// write: mostly nothing, because a file is made of zeros and flushed before it is used.
 func zeroTail(f *os.File, off, size int64) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("look at log file: %w", err)
 	}
-	zeros := make([]byte, zeroChunk)
+	zeros, there, wrote := make([]byte, zeroChunk), make([]byte, zeroChunk), false
 	for end := max(size, info.Size()); off < end; {
-		n, err := f.WriteAt(zeros[:min(int64(len(zeros)), end-off)], off)
-		if err != nil {
-			return fmt.Errorf("zero log file: %w", err)
+		n := min(zeroChunk, end-off)
+		if have, err := f.ReadAt(there[:n], off); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read log file: %w", err)
+		} else if int64(have) < n || !allZero(there[:n]) {
+			if _, err := f.WriteAt(zeros[:n], off); err != nil {
+				return fmt.Errorf("zero log file: %w", err)
+			}
+			wrote = true
 		}
-		off += int64(n)
+		off += n
+	}
+	if !wrote {
+		return nil
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("flush log file: %w", err)
