@@ -104,7 +104,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 	hits := filepath.Join(t.TempDir(), "hits")
 	rng := rand.New(rand.NewPCG(seed, 45))
 	end := uint64(len(h.world.Events))
-	kills, before, broken := counts{}, counts{}, 0
+	kills, before, broken := make(counts), make(counts), 0
 	var cursor settle.Cursor
 	for life := 0; cursor.Next <= end; life++ {
 		if life > maxLives {
