@@ -18,11 +18,11 @@ import (
 const selectFills = `WITH who AS (SELECT no FROM trading.account WHERE customer = $2 AND no > 0)
 	SELECT place, seq, market, side, ord, price, qty, fee, time FROM (
 		(SELECT seq * 2 AS place, seq, market, taker_side AS side, taker_order AS ord, price, qty, taker_fee AS fee, time FROM trading.trade
-			WHERE shard = $1 AND taker_account = (SELECT no FROM who) AND seq BETWEEN $3 AND $4 AND market = ANY($5) AND ($6 = 0 OR taker_order = $6)
+			WHERE shard = $1 AND taker_account = (SELECT no FROM who) AND seq BETWEEN $3 AND $4 AND market = ANY($5) AND ($6::bigint = 0 OR taker_order = $6)
 			ORDER BY seq DESC LIMIT $8)
 		UNION ALL
 		(SELECT seq * 2 + 1, seq, market, 1 - taker_side, maker_order, price, qty, maker_fee, time FROM trading.trade
-			WHERE shard = $1 AND maker_account = (SELECT no FROM who) AND seq BETWEEN $3 AND $4 AND market = ANY($5) AND ($6 = 0 OR maker_order = $6)
+			WHERE shard = $1 AND maker_account = (SELECT no FROM who) AND seq BETWEEN $3 AND $4 AND market = ANY($5) AND ($6::bigint = 0 OR maker_order = $6)
 			ORDER BY seq DESC LIMIT $8)) f
 	WHERE place < $7 ORDER BY place DESC LIMIT $8`
 
