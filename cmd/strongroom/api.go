@@ -41,6 +41,7 @@ type apiCommand struct {
 	Certs       string `name:"tls-dir" help:"Folder with ca.pem, api.pem and api-key.pem." env:"STRONGROOM_TLS_DIR" required:"" placeholder:"DIR"`
 	Temporal    string `name:"temporal-address" help:"Address of Temporal." env:"STRONGROOM_TEMPORAL_ADDRESS" default:"127.0.0.1:7233"`
 	Namespace   string `name:"temporal-namespace" help:"Temporal namespace." env:"STRONGROOM_TEMPORAL_NAMESPACE" default:"strongroom"`
+	Redis       string `name:"redis-url" help:"Redis that several of these processes share, as redis:// or rediss://; in memory where none is given." env:"STRONGROOM_REDIS_URL" placeholder:"URL"`
 	Environment string `help:"Name of this installation; part of each intent's hash." env:"STRONGROOM_ENVIRONMENT" default:"development"`
 }
 
@@ -125,17 +126,19 @@ func (c *apiCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, metr
 	if err != nil {
 		return nil, err
 	}
-	h.floor, err = c.floor(e, floorConfig{pool: pool, book: book, assets: view, custody: h.store, metrics: metrics})
+	h.floor, err = c.floor(e, floorConfig{pool: pool, book: book, assets: view, custody: h.store, ids: h.ids, metrics: metrics})
 	return h, err
 }
 
 // config is what the server asks of the domains.
 func (h *apiHouse) config(book *ledger.Ledger) api.Config {
-	return api.Config{
+	cfg := api.Config{
 		Auth: h.ids, Customers: h.ids, Freezer: h.ids, Keys: h.ids, Assets: h.registry, Books: api.LedgerBooks{Ledger: book},
-		Addresses: h.store, Deposits: h.store, Withdrawals: h.floor.withdrawals(h.store), WithdrawalLog: h.store, Events: h.store,
+		Addresses: h.store, Deposits: h.store, Withdrawals: h.store, WithdrawalLog: h.store, Events: h.store,
 		Chains: chainList{h.store}, Unavailable: databaseDown, CursorKey: h.cursorKey,
 	}
+	h.floor.open(&cfg)
+	return cfg
 }
 
 func (c *apiCommand) purge(ctx context.Context, log *slog.Logger, ids *identity.Store) {

@@ -9,12 +9,20 @@ import (
 
 	"strongroom/api"
 	"strongroom/custody/custodydb"
+	"strongroom/feed/candledb"
+	"strongroom/feed/live"
+	"strongroom/identity"
+	"strongroom/internal/kv"
 	"strongroom/ledger"
 	"strongroom/matching/client"
+	"strongroom/matching/engine"
 	"strongroom/matching/settle"
+	"strongroom/money"
 	"strongroom/trading"
+	"strongroom/trading/blotter"
 	"strongroom/trading/desk"
 	"strongroom/trading/funding"
+	"strongroom/web"
 )
 
 // floor is trading as the API serves it.
@@ -24,6 +32,10 @@ type floor struct {
 	desk    *desk.Desk
 	store   *funding.Store
 	pulling *funding.Pulling
+	kept    kv.Store // sessions of browsers, snapshots of books
+	data    *live.Live
+	log     *blotter.Log
+	pages   *web.Pages
 	loops   []*keptLoop
 }
 
@@ -33,6 +45,7 @@ type floorConfig struct {
 	book    *ledger.Ledger
 	assets  *assetView
 	custody *custodydb.Store
+	ids     *identity.Store
 	metrics prometheus.Registerer
 }
 
@@ -60,13 +73,19 @@ func (c *apiCommand) floor(e *env, cfg floorConfig) (*floor, error) {
 
 // furnish makes the parts of a floor.
 func (c *apiCommand) furnish(e *env, f *floor, numbers *settle.Registry, cfg floorConfig) (err error) {
+	f.log = blotter.NewLog(cfg.pool, int32(c.Shard), f.catalog)
 	f.desk, err = desk.New(desk.Config{
-		Client: f.shard, Catalog: f.catalog, Accounts: numbers, Logger: e.log, Clock: e.clock, Registerer: cfg.metrics,
+		Client: f.shard, Catalog: f.catalog, Accounts: numbers, History: f.log, Logger: e.log, Clock: e.clock, Registerer: cfg.metrics,
 	})
 	if err != nil {
 		return err
 	}
-	f.loops = append(f.loops, newKeptLoop(keptConfig{name: "desk", run: f.desk.Run, log: e.log, clock: e.clock}))
+	if err := c.show(e, f, cfg); err != nil {
+		return err
+	}
+	for name, run := range map[string]func(context.Context) error{"desk": f.desk.Run, "market data": f.data.Run} {
+		f.loops = append(f.loops, newKeptLoop(keptConfig{name: name, run: run, log: e.log, clock: e.clock}))
+	}
 	transfers, err := c.transfers(e)
 	if err != nil {
 		return err
@@ -78,15 +97,56 @@ func (c *apiCommand) furnish(e *env, f *floor, numbers *settle.Registry, cfg flo
 	f.pulling, err = funding.NewPulling(funding.PullingConfig{
 		Store: f.store, Withdrawals: cfg.custody, Balances: f.desk, Assets: cfg.assets,
 	})
+	if err != nil {
+		return err
+	}
+	f.pages, err = web.New(web.Config{
+		Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Catalog: f.catalog, Customers: cfg.ids, Sessions: f.kept,
+		Funding: fundingView{api.LedgerBooks{Ledger: cfg.book}}, Logger: e.log, Clock: e.clock,
+	})
 	return err
 }
 
-// withdrawals are custody's, which pull from trading what they lack where there is any.
-func (f *floor) withdrawals(plain api.Withdrawals) api.Withdrawals {
-	if f == nil {
-		return plain
+// fundingView is what of a customer's money is not in trading.
+type fundingView struct{ books api.LedgerBooks }
+
+// Available implements web.Funding.
+func (v fundingView) Available(ctx context.Context, customer string) (map[string]money.Units, error) {
+	list, err := v.books.Balances(ctx, customer)
+	if err != nil {
+		return nil, err
 	}
-	return f.pulling
+	out := map[string]money.Units{}
+	for _, b := range list {
+		out[b.Asset] = b.Available
+	}
+	return out, nil
+}
+
+// open adds trading to what the API serves.
+func (f *floor) open(cfg *api.Config) {
+	if f == nil {
+		return
+	}
+	cfg.Withdrawals = f.pulling
+	cfg.Trading = &api.Trading{Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Catalog: f.catalog}
+	cfg.Pages = f.pages
+}
+
+// show makes what is told of markets.
+func (c *apiCommand) show(e *env, f *floor, cfg floorConfig) (err error) {
+	if f.kept, err = kv.Open(c.Redis, "strongroom:", e.clock); err != nil {
+		return err
+	}
+	names := map[string]engine.MarketID{}
+	for _, m := range f.catalog.All() {
+		names[m.Name] = m.ID
+	}
+	f.data, err = live.New(live.Config{
+		Client: f.shard, Markets: names, Candles: candledb.NewStore(cfg.pool, int32(c.Shard)), Store: f.kept,
+		Clock: e.clock, Logger: e.log, Registerer: cfg.metrics,
+	})
+	return err
 }
 
 // run keeps what follows the shard going, until ctx ends.
@@ -103,5 +163,9 @@ func (f *floor) close() error {
 	if f == nil {
 		return nil
 	}
-	return f.shard.Close()
+	err := f.shard.Close()
+	if f.kept != nil {
+		err = errors.Join(err, f.kept.Close())
+	}
+	return err
 }

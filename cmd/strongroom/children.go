@@ -90,15 +90,17 @@ func farewell(e *env, s *stack.Stack) {
 	status := s.Status()
 	e.printf(`
 API           %s   (documentation: %s)
+Trade page    %s
 Temporal UI   %s   (read-only, no login)
-Keys          the operator's: %[4]s/secrets/admin.json, the tour's customer: %[4]s/secrets/customer.json
-Everything listens on loopback. State, secrets and logs: %[4]s
+Keys          the operator's: %[5]s/secrets/admin.json, the tour's customer: %[5]s/secrets/customer.json
+Everything listens on loopback. State, secrets and logs: %[5]s
 
 Try, in another terminal:
   bin/strongroom status
   bin/strongroom balances
+  bin/strongroom markets list
   bin/strongroom logs -f worker
 Ctrl-C stops everything; nothing is lost.
 
-`, status.URLs["api"], status.URLs["docs"], status.URLs["temporal-ui"], status.Dir)
+`, status.URLs["api"], status.URLs["docs"], status.URLs["trade"], status.URLs["temporal-ui"], status.Dir)
 }

@@ -49,7 +49,7 @@ func (c *createCustomerCommand) Run(e *env) error {
 	}
 	var created api.CreatedKey
 	err = operator.Do(e.ctx, http.MethodPost, "/v1/customers/"+customer.ID+"/keys",
-		map[string]any{"scheme": "hmac-sha256", "scopes": []string{"read", "withdraw"}}, &created)
+		map[string]any{"scheme": "hmac-sha256", "scopes": []string{"read", "withdraw", "trade"}}, &created)
 	if err != nil {
 		return err
 	}

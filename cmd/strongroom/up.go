@@ -25,7 +25,7 @@ type stackFlags struct {
 
 	Reset bool   `help:"Wipe the state folder first: databases, chains, keys, logs."`
 	EVM   string `name:"evm" help:"Node of the Ethereum chain, anvil or geth; a chain stays with the node that made it." enum:",anvil,geth" default:""`
-	Sim   bool   `help:"Play a market maker and takers on the markets, and let the tour trade." negatable:"" default:"false"`
+	Sim   bool   `help:"Play a market maker and takers on the markets, and let the tour trade." negatable:"" default:"true"`
 }
 
 // stateFlag names the state folder.

@@ -48,6 +48,7 @@ func urls(ports map[string]int) map[string]string {
 	return map[string]string{
 		"api":         "http://" + devstack.Loopback(ports[portAPI]),
 		"docs":        "http://" + devstack.Loopback(ports[portAPI]) + "/docs",
+		"trade":       "http://" + devstack.Loopback(ports[portAPI]) + "/trade",
 		"temporal-ui": "http://" + devstack.Loopback(ports[portTemporalUI]),
 	}
 }
