@@ -90,6 +90,14 @@ type Config struct {
 	EventPoll time.Duration
 	// Heartbeat is how often a silent stream sends a comment; 15 s where zero.
 	Heartbeat time.Duration
+	// Session tells whose session a request from the trade page belongs to; nil for none.
+	Session func(*http.Request) (customer string, ok bool)
+	// StreamEvery is how often a subscription of /v1/stream is told of a market at most;
+	// 100 ms where zero.
+	StreamEvery time.Duration
+	// StreamPatience is how long a reader may leave a message of /v1/stream before it is
+	// sent away; 10 s where zero.
+	StreamPatience time.Duration
 
 	Log     *slog.Logger
 	Clock   func() time.Time
@@ -148,6 +156,12 @@ func (c *Config) defaults() {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 15 * time.Second
+	}
+	if c.StreamEvery == 0 {
+		c.StreamEvery = 100 * time.Millisecond
+	}
+	if c.StreamPatience == 0 {
+		c.StreamPatience = 10 * time.Second
 	}
 	if c.Unavailable == nil {
 		c.Unavailable = func(error) bool { return false }

@@ -36,14 +36,18 @@ type streamCount struct {
 	mu    sync.Mutex
 	total int
 	byKey map[string]int
+
+	most, mostPerKey int
 }
 
-func newStreamCount() *streamCount { return &streamCount{byKey: map[string]int{}} }
+func newStreamCount(most, mostPerKey int) *streamCount {
+	return &streamCount{byKey: map[string]int{}, most: most, mostPerKey: mostPerKey}
+}
 
 func (n *streamCount) enter(key string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.total >= maxStreams || n.byKey[key] >= maxStreamsPerKey {
+	if n.total >= n.most || n.byKey[key] >= n.mostPerKey {
 		return false
 	}
 	n.total++

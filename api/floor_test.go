@@ -208,7 +208,24 @@ func (f *floor) Balances(context.Context, string) ([]trading.Balance, uint64, er
 	return []trading.Balance{{Asset: "BTC", Available: money.FromUint64(150_000_000), Reserved: money.FromUint64(10_000)}}, f.seq, f.down
 }
 
-func (f *floor) Watch(context.Context, string) (<-chan trading.Update, error) {
+// say is tell for tests.
+func (f *floor) say(u trading.Update) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tell(u)
+}
+
+// hangUp drops all readers as too slow.
+func (f *floor) hangUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, ch := range f.readers {
+		close(ch)
+	}
+	f.readers = nil
+}
+
+func (f *floor) Watch(ctx context.Context, _ string) (<-chan trading.Update, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.down != nil {
@@ -216,6 +233,14 @@ func (f *floor) Watch(context.Context, string) (<-chan trading.Update, error) {
 	}
 	ch := make(chan trading.Update, f.queue)
 	f.readers = append(f.readers, ch)
+	context.AfterFunc(ctx, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if i := slices.Index(f.readers, ch); i >= 0 {
+			close(ch)
+			f.readers = slices.Delete(f.readers, i, i+1)
+		}
+	})
 	return ch, nil
 }
 

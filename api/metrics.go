@@ -14,6 +14,9 @@ type metrics struct {
 	elapsed  *prometheus.HistogramVec
 	inWork   prometheus.Gauge
 	streams  prometheus.Gauge
+	sockets  prometheus.Gauge
+	messages *prometheus.CounterVec
+	ended    *prometheus.CounterVec
 }
 
 func newMetrics(r *prometheus.Registry) (*metrics, error) {
@@ -27,8 +30,15 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}, []string{"method", "route"}),
 		inWork:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "strongroom_http_requests_in_work", Help: "Requests being answered, streams included."}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "strongroom_event_streams", Help: "Event streams open."}),
+		sockets: prometheus.NewGauge(prometheus.GaugeOpts{Name: "strongroom_streams", Help: "Streams of markets and accounts open."}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strongroom_stream_messages_total", Help: "Messages sent by streams.",
+		}, []string{"channel"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strongroom_streams_closed_total", Help: "Streams that ended, by reason.",
+		}, []string{"reason"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.elapsed, m.inWork, m.streams} {
+	for _, c := range []prometheus.Collector{m.requests, m.elapsed, m.inWork, m.streams, m.sockets, m.messages, m.ended} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("api: register figures: %w", err)
 		}

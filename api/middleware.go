@@ -125,7 +125,7 @@ func (s *Server) recover(c *gin.Context) {
 // deadline. Streams have bounds of their own, health must always answer.
 func (s *Server) bound(c *gin.Context) {
 	switch c.FullPath() {
-	case eventsPath, "/healthz", "/readyz", "/metrics":
+	case eventsPath, streamPath, "/healthz", "/readyz", "/metrics":
 		c.Next()
 		return
 	}

@@ -90,6 +90,7 @@ const (
 	codeInternalFault code = "internal-fault"
 	codeOrder         code = "order-refused"
 	codeMarket        code = "market-not-found"
+	codeUpgrade       code = "upgrade-required"
 )
 
 // kind is what all problems of a code have in common.
@@ -121,6 +122,7 @@ func kinds() []kind {
 		{codeIdempotency, unprocessable, "The idempotency key was used with another request", "Use a new key for a new request.", 0},
 		{codeOrder, unprocessable, "The order is refused", "Problems of orders have the type order-refused: and behind it why, such as order-refused:beyond-band; errors[] names the part and its fix. Nothing was done.", 0},
 		{codeMarket, http.StatusNotFound, "There is no such market", "GET /v1/markets lists them.", 0},
+		{codeUpgrade, http.StatusUpgradeRequired, "This is a WebSocket", "Open it as one.", 0},
 		{codeConflict, http.StatusConflict, "The state does not allow this", "Read the resource again and decide.", 0},
 		{codeUnsigned, http.StatusUnauthorized, "The request is not signed", "Send the four X-Strongroom headers.", 0},
 		{codeSignature, http.StatusUnauthorized, "The signature is refused", "Sign method, path, query, body, time and nonce; check the clock.", 0},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,10 +23,12 @@ type Server struct {
 	cursors  cursors
 	perIP    *buckets
 	perKey   *buckets
-	slots    chan struct{} // one per request in work
-	streams  *streamCount
-	document []byte        // OpenAPI, as served
-	draining chan struct{} // closed when the server stops: streams end
+	slots    chan struct{}  // one per request in work
+	streams  *streamCount   // of events
+	sockets  *streamCount   // of /v1/stream
+	running  sync.WaitGroup // sockets: the HTTP server does not wait for them
+	document []byte         // OpenAPI, as served
+	draining chan struct{}  // closed when the server stops: streams end
 }
 
 // New builds a server and its OpenAPI document.
@@ -37,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, engine: gin.New(), cursors: cursors{cfg.CursorKey},
 		perIP: newBuckets("ip", cfg.PerIP, maxClients), perKey: newBuckets("key", cfg.PerKey, maxClients),
-		slots: make(chan struct{}, cfg.MaxConcurrent), streams: newStreamCount(), draining: make(chan struct{}),
+		slots: make(chan struct{}, cfg.MaxConcurrent), streams: newStreamCount(maxStreams, maxStreamsPerKey), sockets: newStreamCount(maxSockets, maxSocketsPerIP), draining: make(chan struct{}),
 	}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
@@ -127,7 +130,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	close(s.draining)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := server.Shutdown(stop)
+	err := errors.Join(server.Shutdown(stop), s.socketsEnd(stop))
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
@@ -136,6 +139,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.cfg.Log.InfoContext(stop, "api drained")
 	return nil
+}
+
+// socketsEnd waits until all sockets have ended.
+func (s *Server) socketsEnd(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("end streams: %w", ctx.Err())
+	}
 }
 
 // now returns the configured clock's time.

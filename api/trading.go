@@ -57,6 +57,7 @@ func (s *Server) routeTrading() {
 	s.routeOrders()
 	s.routeOwnOrders()
 	s.routeTransfers()
+	s.routeStream()
 }
 
 // routePages hands the trade page's paths on. Its answers have headers of its own.

@@ -6,11 +6,13 @@ import "strongroom/matching/engine"
 func (m *Market) Best() (bid, ask int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l := m.book.Top(engine.Buy, 1); len(l) > 0 {
-		bid = l[0].Price
+	for price := range m.book.sides[engine.Buy] {
+		bid = max(bid, price)
 	}
-	if l := m.book.Top(engine.Sell, 1); len(l) > 0 {
-		ask = l[0].Price
+	for price := range m.book.sides[engine.Sell] {
+		if ask == 0 || price < ask {
+			ask = price
+		}
 	}
 	return bid, ask
 }
