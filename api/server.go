@@ -93,6 +93,7 @@ func (s *Server) routes() {
 	s.routeHealth()
 	s.routeTrading()
 	s.routePages()
+	s.routePageSessions()
 }
 
 // Handler returns the server's handler, for tests and for other listeners.

@@ -130,7 +130,7 @@ func (f *floor) open(cfg *api.Config) {
 	}
 	cfg.Withdrawals = f.pulling
 	cfg.Trading = &api.Trading{Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Catalog: f.catalog}
-	cfg.Pages = f.pages
+	cfg.Pages, cfg.Session = f.pages, f.pages.Customer
 }
 
 // show makes what is told of markets.

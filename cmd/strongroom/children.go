@@ -90,7 +90,7 @@ func farewell(e *env, s *stack.Stack) {
 	status := s.Status()
 	e.printf(`
 API           %s   (documentation: %s)
-Trade page    %s
+Trade page    %s   (strongroom page prints a link that logs in)
 Temporal UI   %s   (read-only, no login)
 Keys          the operator's: %[5]s/secrets/admin.json, the tour's customer: %[5]s/secrets/customer.json
 Everything listens on loopback. State, secrets and logs: %[5]s

@@ -24,6 +24,7 @@ type clientCommands struct {
 	Deposits    depositsCommand    `cmd:"" help:"List deposits; release what is in quarantine." group:"Client"`
 	Withdraw    withdrawCommand    `cmd:"" help:"Withdraw to an outside address." group:"Client"`
 	Withdrawals withdrawalsCommand `cmd:"" help:"List withdrawals, newest first." group:"Client"`
+	Page        pageCommand        `cmd:"" help:"Print a link that opens the trade page, logged in; it works once, within a minute." group:"Client"`
 }
 
 // apiFlags say where the API is and which key asks.
