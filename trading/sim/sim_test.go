@@ -279,7 +279,10 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.asked = append(p.asked, r.Method+" "+r.URL.Path)
 	switch {
 	case r.URL.Path == "/v1/customers":
-		var c struct{ Name, Reference string }
+		var c struct {
+			Name      string `json:"name"`
+			Reference string `json:"reference"`
+		}
 		if json.NewDecoder(r.Body).Decode(&c) != nil || strings.Contains(c.Reference, " ") || p.known[c.Reference] != "" && p.known[c.Reference] != c.Name {
 			w.WriteHeader(http.StatusConflict)
 			return
