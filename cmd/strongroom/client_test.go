@@ -85,7 +85,7 @@ func TestClientCommandsSignWhatTheySay(t *testing.T) {
 		{[]string{"call", "GET", "/v1/none"}, 1, "no such thing", "key_customer GET /v1/none"},
 		{[]string{"call", "GET", "none"}, 2, "does not start with /", ""},
 		{[]string{"balances", "--key=" + filepath.Join(dir, "absent.json")}, 2, "no key in", ""},
-		{[]string{"customers", "create", "Bob", "--out=" + file}, 0, "cus_9", `key_admin POST /v1/customers/cus_9/keys {"scheme":"hmac-sha256","scopes":["read","withdraw"]}`},
+		{[]string{"customers", "create", "Bob", "--out=" + file}, 0, "cus_9", `key_admin POST /v1/customers/cus_9/keys {"scheme":"hmac-sha256","scopes":["read","withdraw","trade"]}`},
 		{[]string{"customers", "create", "Bob", "--out=" + file}, 2, "exists already", ""},
 	} {
 		asked = nil

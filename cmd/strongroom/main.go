@@ -51,6 +51,7 @@ type cli struct {
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 
 	clientCommands
+	tradeCommands
 	ChaosCommands
 }
 
