@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"strongroom/internal/kv"
 	"strongroom/internal/testenv"
@@ -41,8 +40,9 @@ func TestAPersonTradesInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fills := keep(t, s)
 	pages, err := web.New(web.Config{
-		Orders: s.desk, Log: keep(t, s), Data: m, Transfers: mover{}, Catalog: s.catalog, Customers: people{},
+		Orders: s.desk, Log: fills, Data: m, Transfers: mover{}, Catalog: s.catalog, Customers: people{},
 		Sessions: sessions, Logger: slog.New(slog.DiscardHandler), Clock: s.clock,
 	})
 	if err != nil {
@@ -52,12 +52,13 @@ func TestAPersonTradesInABrowser(t *testing.T) {
 	c.past(t, 130)
 	background(t, c.live)
 
-	d := &door{shard: s, markets: m, pages: pages, open: map[*websocket.Conn]bool{}}
+	d := &door{api: serve(t, s, m, fills, pages), open: map[net.Conn]bool{}}
 	mux := http.NewServeMux()
-	mux.Handle("/", pages)
-	mux.Handle("/v1/stream", d)
+	mux.Handle("/", d)
 	mux.HandleFunc("POST /door/{state}", func(_ http.ResponseWriter, r *http.Request) { d.set(r.PathValue("state") == "closed") })
-	site := httptest.NewServer(mux)
+	site := httptest.NewUnstartedServer(mux)
+	site.Config.ConnState = d.note
+	site.Start()
 	t.Cleanup(func() {
 		d.set(true)
 		site.CloseClientConnections()
