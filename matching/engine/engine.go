@@ -36,6 +36,7 @@ type Engine struct {
 	extraFree uint32
 	ends      []uint32 // heap of orders with an end
 	pages     []*page  // not in use
+	made      []*page  // all that were ever made
 	pagesMade int      // the last time
 	pagesUsed uint32
 	movers    uint32 // stops and pegs: orders whose price is not the client's alone

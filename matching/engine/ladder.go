@@ -36,6 +36,7 @@ type level struct {
 type page struct {
 	used   [pageWords]uint64
 	words  uint8
+	no     uint32 // its place in Engine.made
 	levels [pageTicks]level
 }
 
@@ -100,7 +101,7 @@ func (e *Engine) push(l *ladder, p uint32, o *order, price, shown int64) {
 	pg := l.refs[i].page
 	slot := rank & (pageTicks - 1)
 	lv := &pg.levels[slot]
-	o.next, o.prev = 0, lv.tail
+	o.page, o.next, o.prev = pg.no, 0, lv.tail
 	if lv.tail != 0 {
 		e.rows[lv.tail].next = p
 		lv.tail = p
@@ -119,8 +120,7 @@ func (e *Engine) push(l *ladder, p uint32, o *order, price, shown int64) {
 // pull takes an order out of the queue of price.
 func (e *Engine) pull(l *ladder, o *order, price, shown int64) {
 	rank := price ^ l.flip
-	i, _ := l.find(rank >> pageBits)
-	pg := l.refs[i].page
+	pg := e.made[o.page]
 	slot := rank & (pageTicks - 1)
 	lv := &pg.levels[slot]
 	lv.qty -= shown
@@ -135,18 +135,18 @@ func (e *Engine) pull(l *ladder, o *order, price, shown int64) {
 		lv.tail = o.prev
 	}
 	if lv.head == 0 {
-		e.clear(l, i, slot, rank)
+		e.clear(l, pg, slot, rank)
 	}
 }
 
 // clear marks a level unused that has become empty, and finds the best where it was.
-func (e *Engine) clear(l *ladder, i int, slot, rank int64) {
-	pg := l.refs[i].page
+func (e *Engine) clear(l *ladder, pg *page, slot, rank int64) {
 	l.n--
 	if pg.used[slot>>6] &^= 1 << (slot & 63); pg.used[slot>>6] == 0 {
 		if pg.words &^= 1 << (slot >> 6); pg.words == 0 {
 			e.pages = append(e.pages, pg)
 			e.pagesUsed--
+			i, _ := l.find(rank >> pageBits)
 			l.refs = slices.Delete(l.refs, i, i+1)
 		}
 	}
@@ -196,6 +196,10 @@ func (e *Engine) newPage() *page {
 	}
 	e.pagesMade = min(max(2*e.pagesMade, fewPages), manyPages)
 	made := hugepage.Make[page](e.pagesMade)
+	for i := range made {
+		made[i].no = uint32(len(e.made))
+		e.made = append(e.made, &made[i])
+	}
 	for i := range made[1:] {
 		e.pages = append(e.pages, &made[len(made)-1-i])
 	}

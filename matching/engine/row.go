@@ -15,7 +15,7 @@ type order struct {
 	key              uint32 // entry of its client id
 	market           uint16
 	bits             uint16
-	_                uint32
+	page             uint32 // of its price, where it is in a queue: place in Engine.made
 }
 
 // Bits of an order.

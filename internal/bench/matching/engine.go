@@ -49,6 +49,10 @@ type Engine struct {
 // steps of a run.
 const engineSteps = 200_000
 
+// messageCommands is how many commands the engine is shown at once: those of a message of
+// the service's bench, which a node shows it in the same way.
+const messageCommands = 16
+
 // RunEngine measures a load so many times, each on a shard of its own.
 func RunEngine(l Load, runs int) (Engine, error) {
 	out := Engine{Load: l}
@@ -134,6 +138,9 @@ func once(l Load) (ns, allocs, perOrder float64, err error) {
 	mallocs := mallocsNow()
 	begun, err := threadTime()
 	for i := range commands {
+		if i%messageCommands == 0 {
+			e.Warm(commands[i:min(i+messageCommands, len(commands))])
+		}
 		out = e.Apply(&commands[i], out[:0])
 	}
 	ended, err2 := threadTime()

@@ -18,7 +18,7 @@ type Report struct {
 func (r Report) String() string {
 	var b strings.Builder
 	if len(r.Engine) > 0 {
-		b.WriteString("engine: processor time a command, median of the runs; 45 % orders near the middle, 35 % cancels and 10 % replaces of live orders, 10 % crossing\n")
+		b.WriteString("engine: processor time a command, median of the runs; 45 % orders near the middle, 35 % cancels and 10 % replaces of live orders, 10 % crossing; shown to the engine 16 at a time, as a node does with a message\n")
 		b.WriteString("times: the naive book's time by the engine's, both with as many orders resting before the run as the column before says\n")
 		b.WriteString("load            resting  ns/command  target  allocs  bytes/order  naive rests  naive ns  engine ns     times\n")
 	}
