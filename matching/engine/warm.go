@@ -11,6 +11,14 @@ func (e *Engine) Warm(commands []Command) {
 	if len(commands) > WarmBlock {
 		commands = commands[:WarmBlock]
 	}
+	e.warmed += e.warmKeys(commands) + e.warmOrders(commands)
+}
+
+// warmKeys reads the entries of client ids, and what they lead to.
+func (e *Engine) warmKeys(commands []Command) uint64 {
+	if e.keys.used < fewLive {
+		return 0
+	}
 	sum, mask := uint64(0), uint64(len(e.keys.index)-1)
 	for i := range commands {
 		if c := &commands[i]; !c.Key.isZero() {
@@ -31,25 +39,27 @@ func (e *Engine) Warm(commands []Command) {
 			}
 		}
 	}
-	sum += e.warmOrders(commands)
-	e.warmed += sum
+	return sum
 }
 
+// fewLive is up to how many orders, or ids, what is in use fits a processor's own cache:
+// reading ahead would only cost.
+const fewLive = 1 << 14
+
 // warmOrders reads the rows of the orders that commands name, and then what taking them out of
-// their queues touches: their neighbours and the level.
+// their queues touches: their neighbours and the level. It asks nothing of a row, since
+// the processor would guess the answers wrong: of a row that is free, and of row 0, which
+// stands for no order, it reads something as well.
 func (e *Engine) warmOrders(commands []Command) (sum uint64) {
-	last := uint64(len(e.rows))
+	if e.live < fewLive || len(e.made) == 0 {
+		return 0
+	}
+	last := uint64(len(e.rows)) - 1
 	for i := range commands {
-		if p := uint64(uint32(commands[i].Order)); p != 0 && p < last {
-			sum += e.rows[p].age
-		}
+		sum += e.rows[min(uint64(uint32(commands[i].Order)), last)].age
 	}
 	for i := range commands {
-		p := uint64(uint32(commands[i].Order))
-		if p == 0 || p >= last || e.rows[p].bits&bitBook == 0 {
-			continue
-		}
-		o := &e.rows[p]
+		o := &e.rows[min(uint64(uint32(commands[i].Order)), last)]
 		rank := o.price ^ e.markets[o.market].book[o.side()].flip
 		sum += uint64(e.made[o.page].levels[rank&(pageTicks-1)].head)
 		sum += e.rows[o.next].age + e.rows[o.prev].age + e.rows[o.accNext].age + e.rows[o.accPrev].age
