@@ -278,13 +278,14 @@ func (b *tourBooks) custodyBalance(ctx context.Context, a assets.Asset) (money.U
 type demoCommand struct {
 	stackFlags
 
-	Timeout time.Duration `help:"How long the tour may take." default:"10m"`
+	For     time.Duration `help:"Play the tour again and again for so long, while the markets live; once where it is zero." default:"0s"`
+	Timeout time.Duration `help:"How long one tour may take." default:"10m"`
 }
 
 // Run starts the platform, or uses the one that runs on the state folder, plays
 // the tour, checks all invariants and stops what it started.
 func (c *demoCommand) Run(e *env) error {
-	ctx, cancel := context.WithTimeout(e.ctx, c.Timeout)
+	ctx, cancel := context.WithTimeout(e.ctx, c.For+c.Timeout)
 	defer cancel()
 	layout, err := c.layout()
 	if err != nil {
@@ -298,19 +299,49 @@ func (c *demoCommand) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return playAndCheck(&bounded, vars)
+		return c.play(&bounded, vars)
 	}
 	s, err := startStack(&bounded, c.stackFlags)
 	if err != nil {
 		return err
 	}
-	err = playAndCheck(&bounded, s.Env())
+	err = c.play(&bounded, s.Env())
 	return errors.Join(err, stopStack(e, s))
 }
 
-func playAndCheck(e *env, vars map[string]string) error {
-	if err := playTour(e, vars); err != nil {
-		return fmt.Errorf("tour: %w", err)
+// play plays tours until the time is over, each to its end, and checks all invariants.
+func (c *demoCommand) play(e *env, vars map[string]string) error {
+	began := e.clock()
+	for n := 1; n == 1 || e.clock().Sub(began) < c.For; n++ {
+		if err := playTour(e, vars); err != nil {
+			return fmt.Errorf("tour %d: %w", n, err)
+		}
+	}
+	if vars[simVariable] != "" {
+		if err := printTraded(e, vars, began); err != nil {
+			return err
+		}
 	}
 	return checkInvariants(e, vars)
+}
+
+// printTraded says how much was settled since a moment.
+func printTraded(e *env, vars map[string]string, since time.Time) error {
+	pool, err := pg.Open(e.ctx, vars["STRONGROOM_DATABASE_URL"])
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	var trades, deposits, withdrawals, transfers int
+	err = pool.QueryRow(e.ctx, `SELECT (SELECT count(*) FROM trading.trade WHERE time >= $2),
+		(SELECT count(*) FROM custody.deposit WHERE state = 'withdrawable' AND seen_at >= $1),
+		(SELECT count(*) FROM custody.withdrawal WHERE state = 'posted' AND created_at >= $1),
+		(SELECT count(*) FROM funding.request WHERE state = 'done' AND created_at >= $1)`, since, since.UnixNano()).
+		Scan(&trades, &deposits, &withdrawals, &transfers)
+	if err != nil {
+		return fmt.Errorf("count what was done: %w", err)
+	}
+	e.printf("in %s: %d trades settled, %d deposits, %d withdrawals, %d transfers between funding and trading\n",
+		e.clock().Sub(since).Round(time.Second), trades, deposits, withdrawals, transfers)
+	return nil
 }
