@@ -55,7 +55,7 @@ func layout() []rule {
 		// Matching knows neither customers nor chains nor SQL; its engine nothing at all.
 		{"matching/engine/...", "internal/hugepage matching/engine/..."},
 		// Settlement alone knows the book: it carries fills into it.
-		{"matching/settle/settletest", "money ledger/... internal/pg internal/testenv matching/..."},
+		{"matching/settle/settletest/...", "money ledger/... internal/pg internal/testenv internal/devstack/... internal/mtls internal/gen/... matching/..."},
 		{"matching/settle/...", "internal/gen/... money ledger/... internal/pg internal/crash internal/planted matching/..."},
 		{"trading", "money feed matching/engine matching/settle"},
 		{"trading/sim", "money api/client trading"},                                  // customers like any other
