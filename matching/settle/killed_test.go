@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,8 +20,11 @@ import (
 	"strongroom/internal/crash"
 	"strongroom/internal/pg"
 	"strongroom/ledger"
+	"strongroom/matching/client"
 	"strongroom/matching/settle"
+	"strongroom/matching/settle/follow"
 	"strongroom/matching/settle/settletest"
+	"strongroom/matching/settle/settletest/floor"
 )
 
 // What a settling process is told by its environment.
@@ -28,6 +33,8 @@ const (
 	seedVariable    = "STRONGROOM_TEST_SEED"
 	lifeVariable    = "STRONGROOM_TEST_LIFE"
 	stepsVariable   = "STRONGROOM_SETTLE_STEPS" // of the world, for a long run
+	certsVariable   = "STRONGROOM_TEST_CERTS"   // of real nodes
+	nodesVariable   = "STRONGROOM_TEST_NODES"   // their addresses, by blanks
 )
 
 const (
@@ -43,9 +50,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// settlingProcess settles a world that is a function of its seed, until the stream ends.
+// settlingProcess settles real nodes where it is told of some, or else a world that is a
+// function of its seed, until the stream ends or it is told to stop.
 func settlingProcess(url string) int {
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
 	err := func() error {
 		pool, err := pg.Open(ctx, url)
 		if err != nil {
@@ -55,9 +64,10 @@ func settlingProcess(url string) int {
 		if err != nil {
 			return err
 		}
-		seed, life := number(seedVariable), number(lifeVariable)
-		world := worldOf(seed, func(settletest.Move) {})
-		source := &settletest.Source{World: world, Rng: rand.New(rand.NewPCG(seed, life)), Most: 24}
+		source, err := sourceOf(rand.New(rand.NewPCG(number(seedVariable), number(lifeVariable))))
+		if err != nil {
+			return err
+		}
 		s, err := settle.New(settle.Config{Pool: pool, Ledger: book, Source: source, Clock: time.Now}) //nolint:forbidigo // as above
 		if err != nil {
 			return err
@@ -67,11 +77,23 @@ func settlingProcess(url string) int {
 	switch {
 	case errors.Is(err, settletest.ErrBroken):
 		return brokenExit
-	case err != nil:
+	case err != nil && ctx.Err() == nil:
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+func sourceOf(rng *rand.Rand) (settle.Source, error) {
+	if certs := os.Getenv(certsVariable); certs != "" {
+		to, err := floor.Dial(certs, strings.Fields(os.Getenv(nodesVariable)))
+		if err != nil {
+			return nil, err
+		}
+		return &settletest.Spoiled{Of: follow.Source{Shards: map[settle.ShardID]*client.Client{0: to}}, Rng: rng, Breaks: 200}, nil
+	}
+	world := worldOf(number(seedVariable), func(settletest.Move) {})
+	return &settletest.Source{World: world, Rng: rng, Most: 24}, nil
 }
 
 func number(variable string) uint64 {
@@ -95,12 +117,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 	const seed = 11
 	h := newHouse(t, seed, killedAccounts, false)
 	h.world = worldOf(seed, h.begin)
-	var plan crash.Plan
-	for i, p := range points() {
-		for hit := 2 + i; hit < 1000; hit += 9 {
-			plan = append(plan, crash.Rule{Point: p, Hit: hit})
-		}
-	}
+	plan := planned()
 	hits := filepath.Join(t.TempDir(), "hits")
 	rng := rand.New(rand.NewPCG(seed, 45))
 	end := uint64(len(h.world.Events))
@@ -151,6 +168,16 @@ func points() []crash.Point {
 	return append(crash.TradingPoints(), crash.LedgerBefore, crash.LedgerAfter)
 }
 
+// planned kills at each point now and then.
+func planned() (plan crash.Plan) {
+	for i, p := range points() {
+		for hit := 2 + i; hit < 1000; hit += 9 {
+			plan = append(plan, crash.Rule{Point: p, Hit: hit})
+		}
+	}
+	return plan
+}
+
 // counts are how often each point was passed.
 type counts = map[crash.Point]int
 
@@ -164,21 +191,36 @@ func fatal(plan crash.Plan, before, now counts) crash.Point {
 	return ""
 }
 
-// live is one life of the settling process; -1 where it was killed.
-func (h *house) live(plan crash.Plan, hits string, seed uint64, life int) int {
-	h.tb.Helper()
+// settling is the command of the settling process.
+func settling(ctx context.Context, tb testing.TB, database string, plan crash.Plan, hits string, seed uint64, life int) *exec.Cmd {
+	tb.Helper()
 	self, err := os.Executable()
-	h.must(err)
-	cmd := exec.CommandContext(h.tb.Context(), self)
-	cmd.Env = append(os.Environ(), settlerVariable+"="+h.pool.Config().ConnString(), seedVariable+"="+strconv.FormatUint(seed, 10),
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), settlerVariable+"="+database, seedVariable+"="+strconv.FormatUint(seed, 10),
 		lifeVariable+"="+strconv.Itoa(life), crash.PlanVariable+"="+plan.String(), crash.HitsVariable+"="+hits)
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// codeOf is how a process ended; -1 where it was killed.
+func codeOf(tb testing.TB, cmd *exec.Cmd, ended error) int {
+	tb.Helper()
 	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		h.tb.Fatal(err)
+	if ended != nil && !errors.As(ended, &exit) {
+		tb.Fatal(ended)
 	}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
 		return -1
 	}
 	return cmd.ProcessState.ExitCode()
+}
+
+// live is one life of the settling process; -1 where it was killed.
+func (h *house) live(plan crash.Plan, hits string, seed uint64, life int) int {
+	h.tb.Helper()
+	cmd := settling(h.tb.Context(), h.tb, h.pool.Config().ConnString(), plan, hits, seed, life)
+	return codeOf(h.tb, cmd, cmd.Run())
 }

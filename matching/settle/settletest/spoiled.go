@@ -39,7 +39,7 @@ func (s *Spoiled) Events(ctx context.Context, shard settle.ShardID, epoch, from 
 		if s.Done == nil {
 			s.Done = &Mischief{}
 		}
-		t := teller{Spoiled: s, first: epoch}
+		t := teller{Spoiled: s}
 		for b, err := range s.Of.Events(ctx, shard, epoch, from) {
 			if err != nil {
 				yield(b, err)
@@ -63,16 +63,12 @@ func (s *Spoiled) Events(ctx context.Context, shard settle.ShardID, epoch, from 
 type teller struct {
 	*Spoiled
 
-	first uint64 // the oldest epoch seen
-	past  []settle.Batch
-	held  *settle.Batch // said behind the next
+	past []settle.Batch
+	held *settle.Batch // said behind the next
 }
 
 // tell is what is said in place of a batch.
 func (t *teller) tell(b settle.Batch) []settle.Batch {
-	if t.first == 0 {
-		t.first = b.Epoch
-	}
 	said := []settle.Batch{b}
 	if t.held != nil {
 		said, t.held = append(said, *t.held), nil
@@ -87,7 +83,7 @@ func (t *teller) tell(b settle.Batch) []settle.Batch {
 		case n == 2 && len(t.past) > 0:
 			t.Done.Repeated++
 			said = append(said, t.piece(t.past[t.Rng.IntN(len(t.past))]))
-		case n == 3 && b.Epoch > t.first:
+		case n == 3 && b.Epoch > 1:
 			t.Done.Old++
 			said = append(said, forgedBehind(b))
 		}
