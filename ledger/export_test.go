@@ -165,3 +165,8 @@ func CheckAccounts(limit int, keys []int) error {
 	}
 	return nil
 }
+
+// LookUps are the statements that find many ids in a table that grows.
+func LookUps() map[string]string {
+	return map[string]string{"accounts": selectAccounts, "pendings": selectPendings, "transactions": selectTransactions, "transfers": selectTransfers}
+}

@@ -109,12 +109,34 @@ func (b *book) missingPositions(batch []*request) []string {
 	return assets
 }
 
-const selectAccounts = `
-SELECT a.no, a.id, a.asset, a.class, a.may_overdraw, a.max_balance,
-       b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending, b.version, b.last_seq
-  FROM unnest($1::text[]) AS u (id)
-  JOIN ledger.account a ON a.id = u.id
-  JOIN ledger.balance b ON b.account = a.no`
+// Queries that look many ids up in a table that grows take them one by one from its
+// index: OFFSET 0 keeps the planner from joining in another way. It prepares a statement
+// once, perhaps while the table is empty, and would go on reading the whole of it, for
+// each batch, until statistics are made.
+const (
+	selectAccounts = `
+SELECT a.* FROM unnest($1::text[]) AS u (id) CROSS JOIN LATERAL (
+  SELECT a.no, a.id, a.asset, a.class, a.may_overdraw, a.max_balance,
+         b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending, b.version, b.last_seq
+    FROM ledger.account a CROSS JOIN LATERAL (SELECT * FROM ledger.balance WHERE account = a.no OFFSET 0) b
+   WHERE a.id = u.id OFFSET 0) a`
+	selectPendings = `
+SELECT p.* FROM unnest($1::text[]) AS u (id) CROSS JOIN LATERAL (
+  SELECT p.seq, p.id, d.id, c.id, p.amount, p.expires, coalesce(r.kind, 0)
+    FROM ledger.transfer p
+    CROSS JOIN LATERAL (SELECT id FROM ledger.account WHERE no = p.debit OFFSET 0) d
+    CROSS JOIN LATERAL (SELECT id FROM ledger.account WHERE no = p.credit OFFSET 0) c
+    LEFT JOIN LATERAL (SELECT kind FROM ledger.transfer WHERE pending = p.seq OFFSET 0) r ON true
+   WHERE p.id = u.id AND p.kind = 2 OFFSET 0) p`
+	selectTransactions = `
+SELECT t.* FROM unnest($1::text[]) AS u (id) CROSS JOIN LATERAL (
+  SELECT t.id, t.request_hash, t.batch, b.booked
+    FROM ledger.transaction t CROSS JOIN LATERAL (SELECT booked FROM ledger.batch WHERE no = t.batch OFFSET 0) b
+   WHERE t.id = u.id OFFSET 0) t`
+	selectTransfers = `
+SELECT t.id FROM unnest($1::text[]) AS u (id) CROSS JOIN LATERAL (
+  SELECT id FROM ledger.transfer WHERE id = u.id OFFSET 0) t`
+)
 
 func (b *book) loadAccounts(ctx context.Context, tx pgx.Tx, ids []string) error {
 	rows, err := tx.Query(ctx, selectAccounts, ids)
@@ -143,14 +165,6 @@ func (b *book) loadAccounts(ctx context.Context, tx pgx.Tx, ids []string) error 
 	}
 	return nil
 }
-
-const selectPendings = `
-SELECT p.seq, p.id, d.id, c.id, p.amount, p.expires, coalesce(r.kind, 0)
-  FROM unnest($1::text[]) AS u (id)
-  JOIN ledger.transfer p ON p.id = u.id AND p.kind = 2
-  JOIN ledger.account d ON d.no = p.debit
-  JOIN ledger.account c ON c.no = p.credit
-  LEFT JOIN ledger.transfer r ON r.pending = p.seq`
 
 func (b *book) loadPendings(ctx context.Context, tx pgx.Tx, ids []string) error {
 	rows, err := tx.Query(ctx, selectPendings, ids)
@@ -234,9 +248,7 @@ func probe(ctx context.Context, tx pgx.Tx, requests []*request) (known, error) {
 			legs = append(legs, string(r.tx.Legs[i].ID))
 		}
 	}
-	rows, err := tx.Query(ctx, `
-SELECT t.id, t.request_hash, t.batch, b.booked FROM ledger.transaction t JOIN ledger.batch b ON b.no = t.batch
- WHERE t.id = ANY ($1)`, ids)
+	rows, err := tx.Query(ctx, selectTransactions, ids)
 	if err != nil {
 		return k, fmt.Errorf("look transactions up: %w", err)
 	}
@@ -251,7 +263,7 @@ SELECT t.id, t.request_hash, t.batch, b.booked FROM ledger.transaction t JOIN le
 	if err != nil {
 		return k, fmt.Errorf("look transactions up: %w", err)
 	}
-	rows, err = tx.Query(ctx, `SELECT id FROM ledger.transfer WHERE id = ANY ($1)`, legs)
+	rows, err = tx.Query(ctx, selectTransfers, legs)
 	if err != nil {
 		return k, fmt.Errorf("look transfers up: %w", err)
 	}

@@ -169,7 +169,7 @@ func (s *Store) NewChange(ctx context.Context, tx pgx.Tx, chain chainadapters.Ch
 // HouseAddresses returns all addresses of the house on a chain, in the order of
 // their keys.
 func (s *Store) HouseAddresses(ctx context.Context, chain chainadapters.ChainID) ([]HouseAddress, error) {
-	return houseAddresses(ctx, s.pool, `WHERE chain = $1 ORDER BY account, branch, idx`, chain)
+	return houseAddresses(ctx, s.pool, ofChain, chain)
 }
 
 // OursAmong returns those of the given addresses that are the house's, by address.
@@ -177,9 +177,15 @@ func (s *Store) OursAmong(ctx context.Context, chain chainadapters.ChainID, addr
 	return addressesOf(ctx, s.pool, chain, addresses)
 }
 
+const ofChain = `FROM custody.address WHERE chain = $1 ORDER BY account, branch, idx`
+
+// eachAddress takes each of many from the index, for the reason that ownTxs gives.
+const eachAddress = `FROM unnest($2::text[]) AS u (wanted)
+	CROSS JOIN LATERAL (SELECT * FROM custody.address WHERE chain = $1 AND address = u.wanted OFFSET 0) a`
+
 // addressesOf returns those of the given addresses that are the house's.
 func addressesOf(ctx context.Context, q queryer, chain chainadapters.ChainID, addresses []string) (map[string]HouseAddress, error) {
-	list, err := houseAddresses(ctx, q, `WHERE chain = $1 AND address = ANY($2)`, chain, addresses)
+	list, err := houseAddresses(ctx, q, eachAddress, chain, addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +196,8 @@ func addressesOf(ctx context.Context, q queryer, chain chainadapters.ChainID, ad
 	return found, nil
 }
 
-func houseAddresses(ctx context.Context, q queryer, where string, args ...any) ([]HouseAddress, error) {
-	rows, err := q.Query(ctx, `SELECT chain, address, customer, asset, account, branch, idx FROM custody.address `+where, args...)
+func houseAddresses(ctx context.Context, q queryer, from string, args ...any) ([]HouseAddress, error) {
+	rows, err := q.Query(ctx, `SELECT chain, address, customer, asset, account, branch, idx `+from, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read addresses: %w", err)
 	}

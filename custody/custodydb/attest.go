@@ -61,7 +61,7 @@ func (s *Store) holders(ctx context.Context, tx pgx.Tx, info custody.AssetInfo, 
 		}
 		return nil
 	}
-	list, err := houseAddresses(ctx, tx, `WHERE chain = $1 ORDER BY account, branch, idx`, info.Chain)
+	list, err := houseAddresses(ctx, tx, ofChain, info.Chain)
 	if err != nil {
 		return err
 	}

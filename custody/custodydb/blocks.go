@@ -53,7 +53,8 @@ type ownTx struct {
 
 // OwnTxs returns which of txids are transactions of ours.
 func (s *Store) OwnTxs(ctx context.Context, chain chainadapters.ChainID, txids []string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT txid FROM custody.chain_tx WHERE chain = $1 AND txid = ANY($2) ORDER BY txid`, chain, txids)
+	rows, err := s.pool.Query(ctx, `SELECT t.txid FROM unnest($2::text[]) AS u (txid)
+		CROSS JOIN LATERAL (SELECT txid FROM custody.chain_tx WHERE chain = $1 AND txid = u.txid OFFSET 0) t ORDER BY t.txid`, chain, txids)
 	if err != nil {
 		return nil, fmt.Errorf("read own transactions: %w", err)
 	}
@@ -117,10 +118,15 @@ func (k *taking) insertBlock(ctx context.Context) error {
 	return nil
 }
 
+// ownTxs takes each of a block's many transactions from the index. OFFSET 0 keeps the
+// planner from another way: a plan made while the table was small would go on to read
+// the whole of it for each of them.
+const ownTxs = `SELECT t.* FROM unnest($2::text[]) AS u (txid)
+	CROSS JOIN LATERAL (SELECT txid, intent, kind, plan, raw FROM custody.chain_tx WHERE chain = $1 AND txid = u.txid OFFSET 0) t`
+
 // lookUp finds what of the block is the house's: its transactions, its addresses.
 func (k *taking) lookUp(ctx context.Context) error {
-	rows, err := k.tx.Query(ctx, `SELECT txid, intent, kind, plan, raw FROM custody.chain_tx WHERE chain = $1 AND txid = ANY($2)`,
-		k.chain, k.block.TxIDs)
+	rows, err := k.tx.Query(ctx, ownTxs, k.chain, k.block.TxIDs)
 	if err != nil {
 		return fmt.Errorf("read own transactions: %w", err)
 	}
