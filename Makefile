@@ -62,6 +62,11 @@ bench: servers build
 bench-matching: build
 	@exec bin/strongroom bench-matching $(ARGS)
 
+## bench-settle: measure how fast trades of a node get into the ledger, and how far behind it is
+.PHONY: bench-settle
+bench-settle: servers build
+	@exec bin/strongroom bench-settle $(ARGS)
+
 ## chaos-matching: kill nodes of a shard of matching under load, 50 times of three and of one
 .PHONY: chaos-matching
 chaos-matching: servers

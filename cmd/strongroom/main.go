@@ -44,6 +44,8 @@ type cli struct {
 
 	BenchMatching benchMatchingCommand `cmd:"" help:"Measure the matching engine, and its service on one node and on three."`
 
+	BenchSettle benchSettleCommand `cmd:"" help:"Measure how fast trades get into the ledger, and how far behind it is."`
+
 	Bootstrap bootstrapCommand `cmd:"" help:"Make the operator's first API key, once."`
 	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`
 	Markets   marketsCommand   `cmd:"" help:"Make, show, open and halt the markets that trade."`

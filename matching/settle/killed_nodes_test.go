@@ -142,9 +142,10 @@ func (s *siege) killed() (all int) {
 	return all
 }
 
-// drain settles what is left, with kills as they come, until all of it is.
+// drain settles what is left, without more kills.
 func (s *siege) drain() {
 	s.t.Helper()
+	s.plan = nil
 	s.must(s.floor.Checkpoint(s.t.Context()))
 	said, err := s.floor.Said(s.t.Context(), 0)
 	s.must(err)
@@ -171,7 +172,7 @@ func (s *siege) drain() {
 	}
 }
 
-// end asks a life to stop; it may be killed before it hears that.
+// end asks a life to stop; its stream may break before it hears that.
 func (s *siege) end(cmd *exec.Cmd, ended <-chan error) {
 	s.t.Helper()
 	_ = cmd.Process.Signal(syscall.SIGTERM) // where it has ended by itself, that shows below

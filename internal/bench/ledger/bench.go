@@ -100,7 +100,7 @@ func Run(ctx context.Context, url string, cfg Config) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("prepare baseline: %w", err)
 	}
-	if err := settle(ctx, pool); err != nil {
+	if err := Settle(ctx, pool); err != nil {
 		return Report{}, fmt.Errorf("settle after filling: %w", err)
 	}
 	report := Report{Accounts: cfg.Accounts, Runs: cfg.Runs, Duration: cfg.Duration, LoadBefore: loadAverage()}
@@ -125,13 +125,13 @@ func Run(ctx context.Context, url string, cfg Config) (Report, error) {
 	return report, nil
 }
 
-// settle lets the server do at once what filling has left for later, for both ways
+// Settle lets the server do at once what filling has left for later, for both ways
 // alike, so that it does not fall into the first measurement. And it gives it the log
 // files that a server which has been running has: those that a checkpoint leaves to be
 // written over, of min_wal_size together. A new server makes each of them when it gets
 // there, and everybody waits for 16 MB of zeros: that doubles the slowest hundredth of
 // waits.
-func settle(ctx context.Context, pool *pgxpool.Pool) error {
+func Settle(ctx context.Context, pool *pgxpool.Pool) error {
 	if _, err := pool.Exec(ctx, "VACUUM ANALYZE"); err != nil {
 		return fmt.Errorf("vacuum: %w", err)
 	}
