@@ -92,18 +92,7 @@ func (s *shop) written() {
 	if err := writer(s.t, s.pool, b, 1000, time.Unix(0, s.now)).Follow(s.t.Context()); !errors.Is(err, errCut) {
 		s.t.Fatal(err)
 	}
-	for i := range s.events {
-		v := &s.events[i]
-		if v.Kind != engine.EventTrade {
-			continue
-		}
-		_, err := s.pool.Exec(s.t.Context(), `INSERT INTO trading.trade (shard, seq, market, price, qty, taker_side, taker_order, taker_account, taker_fee, maker_order, maker_account, maker_fee, time)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, shard, v.Seq, int32(v.Market), v.Price, v.Qty, int16(v.Side),
-			int64(v.Order), v.Account, settle.UnitsOf(v.Amount), int64(v.Maker), v.MakerAccount, settle.UnitsOf(v.Balance), v.Time)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	s.settled(s.events)
 }
 
 func TestOwnersReadTheirOrdersAndNobodyElseDoes(t *testing.T) {
