@@ -18,16 +18,20 @@ import (
 	"strongroom/signer"
 )
 
-func project(t *testing.T) *types.Project {
+// project reads compose files, docker-compose.yml where none are named.
+func project(t *testing.T, files ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"},
-		cli.WithWorkingDirectory(".."), cli.WithEnv([]string{"STRONGROOM_POSTGRES_PASSWORD=x", "STRONGROOM_USER=1000:1000"}))
+	if len(files) == 0 {
+		files = []string{"../docker-compose.yml"}
+	}
+	options, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(".."),
+		cli.WithEnv([]string{"STRONGROOM_POSTGRES_PASSWORD=x", "STRONGROOM_REDIS_PASSWORD=y", "STRONGROOM_USER=1000:1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := options.LoadProject(t.Context())
 	if err != nil {
-		t.Fatalf("docker-compose.yml is not valid: %v", err)
+		t.Fatalf("%v: %v", files, err)
 	}
 	return p
 }
@@ -65,7 +69,7 @@ func TestSignerIsReachableByWorkerAndAPIAlone(t *testing.T) {
 // Each process has its own secrets: the folder of another would let it pose as
 // that one before the signer, and the authority's key as any.
 func TestEachProcessHasItsOwnSecretsAlone(t *testing.T) {
-	for name, s := range project(t).Services {
+	for name, s := range project(t, "../docker-compose.yml", "three-nodes.yml").Services {
 		for _, v := range s.Volumes {
 			secrets := strings.Contains(v.Source, "deploy/secrets/")
 			if secrets && filepath.Base(v.Source) != name && filepath.Base(v.Source) != name+"-state" {
