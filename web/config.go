@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"strongroom/identity"
@@ -32,6 +31,9 @@ type Customers interface {
 type Sessions interface {
 	// Get returns kv.ErrMissing where there is no such key, or no longer.
 	Get(ctx context.Context, key string) ([]byte, error)
+	// Take returns a value and forgets it: of all who take it, in whatever process, one has
+	// it. kv.ErrMissing as Get.
+	Take(ctx context.Context, key string) ([]byte, error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) error
 }
@@ -65,7 +67,6 @@ type Pages struct {
 	templates *template.Template
 	static    *static
 	handler   http.Handler
-	entering  sync.Mutex // one at a time, so that a code is used once
 }
 
 func (c *Config) whole() bool {

@@ -33,6 +33,7 @@ type store struct {
 	mu     sync.Mutex
 	clock  func() time.Time
 	values map[string]stored
+	broken error // answered to who takes or reads
 }
 
 type stored struct {
@@ -44,9 +45,26 @@ func (s *store) Get(_ context.Context, key string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.values[key]
-	if !ok || !s.clock().Before(v.until) {
+	switch {
+	case s.broken != nil:
+		return nil, s.broken
+	case !ok || !s.clock().Before(v.until):
 		return nil, kv.ErrMissing
 	}
+	return v.value, nil
+}
+
+func (s *store) Take(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.values[key]
+	switch {
+	case s.broken != nil:
+		return nil, s.broken
+	case !ok || !s.clock().Before(v.until):
+		return nil, kv.ErrMissing
+	}
+	delete(s.values, key)
 	return v.value, nil
 }
 
@@ -173,6 +191,7 @@ func (purse) Available(context.Context, string) (map[string]money.Units, error) 
 // house is the pages with stand-ins, and a browser that keeps cookies.
 type house struct {
 	pages  *web.Pages
+	cfg    web.Config
 	now    time.Time
 	store  *store
 	desk   *desk
@@ -226,11 +245,11 @@ func open(t *testing.T) *house {
 	clock := func() time.Time { return h.now }
 	h.store = &store{clock: clock, values: map[string]stored{}}
 	var err error
-	h.pages, err = web.New(web.Config{
+	h.cfg = web.Config{
 		Orders: h.desk, Log: blotter{}, Data: h.screen, Transfers: h.mover, Catalog: catalog(t, numbers{}), Customers: h.people,
 		Sessions: h.store, Funding: purse{}, Logger: slog.New(slog.DiscardHandler), Clock: clock,
-	})
-	if err != nil {
+	}
+	if h.pages, err = web.New(h.cfg); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -62,14 +62,11 @@ func (p *Pages) Invite(ctx context.Context, customer string) (path string, expir
 
 // redeem uses a code up and begins a session.
 func (p *Pages) redeem(ctx context.Context, code string) (token string, ok bool, err error) {
-	p.entering.Lock()
-	defer p.entering.Unlock()
-	key := keyOf("invite", code)
-	customer, err := p.cfg.Sessions.Get(ctx, key)
-	if err != nil || len(customer) == 0 {
+	customer, err := p.cfg.Sessions.Take(ctx, keyOf("invite", code))
+	if errors.Is(err, kv.ErrMissing) {
 		return "", false, nil
 	}
-	if err := p.cfg.Sessions.Delete(ctx, key); err != nil {
+	if err != nil {
 		return "", false, fmt.Errorf("use invitation up: %w", err)
 	}
 	now := p.cfg.Clock()

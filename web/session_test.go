@@ -6,10 +6,16 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"strongroom/identity"
+	"strongroom/internal/kv"
+	"strongroom/web"
 )
 
 func TestLinksAreOfOneUseAndAMinute(t *testing.T) {
@@ -48,6 +54,71 @@ func TestLinksAreOfOneUseAndAMinute(t *testing.T) {
 	}
 	if w := h.get("/trade/enter"); w.Code != http.StatusBadRequest {
 		t.Errorf("a link without its code: %d", w.Code)
+	}
+}
+
+// TestLinksOpenOneBrowserAcrossProcesses uses each link in several processes at once, which
+// share a Redis.
+func TestLinksOpenOneBrowserAcrossProcesses(t *testing.T) {
+	h := open(t)
+	server := miniredis.RunT(t)
+	var processes [4]*web.Pages
+	for i := range processes {
+		sessions, err := kv.Open("redis://"+server.Addr(), "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = sessions.Close() }()
+		h.cfg.Sessions = sessions
+		if processes[i], err = web.New(h.cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		path, _, err := processes[0].Invite(t.Context(), alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := url.Values{"code": {path[strings.Index(path, "=")+1:]}}.Encode()
+		var all sync.WaitGroup
+		var in, out atomic.Int32
+		for _, p := range processes {
+			all.Go(func() {
+				r := httptest.NewRequest(http.MethodPost, "/trade/enter", strings.NewReader(form))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+				w := httptest.NewRecorder()
+				p.ServeHTTP(w, r)
+				switch w.Code {
+				case http.StatusSeeOther:
+					in.Add(1)
+				case http.StatusGone:
+					out.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if in.Load() != 1 || out.Load() != 3 {
+			t.Fatalf("%d browsers are in, %d are not", in.Load(), out.Load())
+		}
+	}
+}
+
+// TestALinkIsNotOldWhereSessionsAreAway asks for patience, not for a new link.
+func TestALinkIsNotOldWhereSessionsAreAway(t *testing.T) {
+	h := open(t)
+	path, _, err := h.pages.Invite(t.Context(), alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"code": {path[strings.Index(path, "=")+1:]}}
+	h.store.broken = kv.ErrUnavailable
+	if w := h.post("/trade/enter", form, false); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("sessions are away: %d", w.Code)
+	}
+	h.store.broken = nil
+	if w := h.post("/trade/enter", form, false); w.Code != http.StatusSeeOther {
+		t.Errorf("they are back: %d", w.Code)
 	}
 }
 

@@ -30,6 +30,10 @@ var (
 type Store interface {
 	// Get returns the value of a key, the caller's own. ErrMissing where there is none.
 	Get(ctx context.Context, key string) ([]byte, error)
+	// Take returns the value of a key and forgets it, in one step: of all who take at the
+	// same time, in whatever process, one has the value and the others ErrMissing. After
+	// any other error the value may be there or gone; two never have it.
+	Take(ctx context.Context, key string) ([]byte, error)
 	// Set keeps a value for ttl, which is above zero. ErrInvalid for what is beyond the
 	// bounds.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error

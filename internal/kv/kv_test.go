@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,7 +60,7 @@ func TestBothDoTheSame(t *testing.T) {
 				model := map[string]kept{}
 				for range rapid.IntRange(1, 30).Draw(r, "steps") {
 					key := strconv.Itoa(run) + "/" + rapid.StringMatching(`[a-c]`).Draw(r, "key")
-					switch rapid.IntRange(0, 3).Draw(r, "what") {
+					switch rapid.IntRange(0, 4).Draw(r, "what") {
 					case 0:
 						value, ttl := rapid.String().Draw(r, "value"), time.Duration(rapid.IntRange(1, 20).Draw(r, "ttl"))*time.Second
 						if err := s.Set(t.Context(), key, []byte(value), ttl); err != nil {
@@ -75,8 +77,15 @@ func TestBothDoTheSame(t *testing.T) {
 						pass(d)
 						now += d
 					default:
-						got, err := s.Get(t.Context(), key)
+						read, takes := s.Get, rapid.Bool().Draw(r, "takes")
+						if takes {
+							read = s.Take
+						}
+						got, err := read(t.Context(), key)
 						want, ok := model[key]
+						if takes {
+							delete(model, key)
+						}
 						if ok = ok && now < want.until; ok != (err == nil) || ok && string(got) != want.value || !ok && !errors.Is(err, kv.ErrMissing) {
 							r.Fatalf("%s is %q, %v; want %q, %t", key, got, err, want.value, ok)
 						}
@@ -84,6 +93,57 @@ func TestBothDoTheSame(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOneOfManyTakes lets many take the same keys at once, through connections of their own
+// where there are any.
+func TestOneOfManyTakes(t *testing.T) {
+	const keys, takers = 50, 8
+	server := miniredis.RunT(t)
+	for name, open := range map[string]func(kv.Store) (kv.Store, error){
+		"memory": func(first kv.Store) (kv.Store, error) {
+			if first != nil {
+				return first, nil
+			}
+			return kv.Open("", "", (&clock{time.Unix(1, 0)}).read)
+		},
+		"redis": func(kv.Store) (kv.Store, error) { return kv.Open("redis://"+server.Addr(), "strongroom/", nil) },
+	} {
+		var stores [takers]kv.Store
+		var err error
+		for i := range stores {
+			if stores[i], err = open(stores[0]); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stores[i].Close() }()
+		}
+		for k := range keys {
+			if err := stores[0].Set(t.Context(), strconv.Itoa(k), []byte{byte(k)}, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var taken [keys]atomic.Int32
+		var all sync.WaitGroup
+		for i := range stores {
+			all.Go(func() {
+				for k := range keys {
+					value, err := stores[i].Take(t.Context(), strconv.Itoa(k))
+					switch {
+					case err == nil && bytes.Equal(value, []byte{byte(k)}):
+						taken[k].Add(1)
+					case !errors.Is(err, kv.ErrMissing):
+						t.Errorf("%s: take %d: %v, %v", name, k, value, err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		for k := range taken {
+			if n := taken[k].Load(); n != 1 {
+				t.Errorf("%s: %d was taken %d times", name, k, n)
+			}
+		}
 	}
 }
 
@@ -143,6 +203,9 @@ func TestARedisThatIsAwayIsNoMissingKey(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	server.Close()
 	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrMissing) {
+		t.Error(err)
+	}
+	if _, err := s.Take(t.Context(), "k"); !errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrMissing) {
 		t.Error(err)
 	}
 	if _, err := kv.Open("http://secret@x", "", nil); err == nil || strings.Contains(err.Error(), "secret") {

@@ -61,15 +61,37 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.at[key]
-	if ok && !m.cfg.Clock().Before(e.Value.(*item).until) { //nolint:forcetypeassert // only items are put in
-		m.drop(e)
-		ok = false
-	}
-	if !ok {
+	i, _ := m.find(key)
+	if i == nil {
 		return nil, fmt.Errorf("get %q: %w", key, ErrMissing)
 	}
-	return slices.Clone(e.Value.(*item).value), nil //nolint:forcetypeassert // as above
+	return slices.Clone(i.value), nil
+}
+
+// Take implements Store.
+func (m *Memory) Take(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i, e := m.find(key)
+	if i == nil {
+		return nil, fmt.Errorf("take %q: %w", key, ErrMissing)
+	}
+	m.drop(e)
+	return i.value, nil
+}
+
+// find returns what is under a key, nil for nothing. What is over is dropped.
+func (m *Memory) find(key string) (*item, *list.Element) {
+	e, ok := m.at[key]
+	if !ok {
+		return nil, nil
+	}
+	i := e.Value.(*item) //nolint:forcetypeassert // only items are put in
+	if !m.cfg.Clock().Before(i.until) {
+		m.drop(e)
+		return nil, nil
+	}
+	return i, e
 }
 
 // Set implements Store.
@@ -114,7 +136,7 @@ func (m *Memory) Len() int {
 }
 
 func (m *Memory) drop(e *list.Element) {
-	i := m.order.Remove(e).(*item) //nolint:forcetypeassert // as in Get
+	i := m.order.Remove(e).(*item) //nolint:forcetypeassert // as in find
 	delete(m.at, i.key)
 	m.bytes -= len(i.key) + len(i.value)
 }

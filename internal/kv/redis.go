@@ -51,6 +51,16 @@ func (r *Redis) Get(ctx context.Context, key string) ([]byte, error) {
 	return value, failed("get", key, err)
 }
 
+// Take implements Store. Where a connection broke it is tried again, and may then miss
+// what the first try took: nobody has it.
+func (r *Redis) Take(ctx context.Context, key string) ([]byte, error) {
+	value, err := r.client.GetDel(ctx, r.prefix+key).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("take %q: %w", key, ErrMissing)
+	}
+	return value, failed("take", key, err)
+}
+
 // Set implements Store.
 func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	if err := check(key, value, ttl); err != nil {
