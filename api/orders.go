@@ -16,7 +16,7 @@ type Order struct {
 	Market        string     `json:"market"`
 	Side          string     `json:"side"`
 	Type          string     `json:"type"`
-	State         string     `json:"state" doc:"waiting (not in the book yet), open, filled, cancelled, rejected"`
+	State         string     `json:"state" doc:"waiting (not in the book yet), open, filled, cancelled, rejected, ended (in what way is not known)"`
 	Reason        string     `json:"reason,omitempty" doc:"Why it was cancelled or rejected"`
 	Price         string     `json:"price,omitempty"`
 	StopPrice     string     `json:"stopPrice,omitempty"`

@@ -63,6 +63,7 @@ const (
 	OrderFilled    OrderState = "filled"    // all of it
 	OrderCancelled OrderState = "cancelled" // with what was filled before
 	OrderRejected  OrderState = "rejected"
+	OrderEnded     OrderState = "ended" // while nobody kept what happened: how is not known
 )
 
 // Order is an order as its owner sees it. Quantities are decimals of the base asset.

@@ -104,7 +104,7 @@ func (c *tradingCommand) loops(e *env, pool *pgxpool.Pool, book *ledger.Ledger, 
 		return nil, err
 	}
 	history, err := blotter.NewWriter(blotter.WriterConfig{
-		Pool: pool, Shard: int32(c.Shard), Events: shard, Clock: e.clock, Logger: e.log, Registerer: metrics,
+		Pool: pool, Shard: int32(c.Shard), Events: shard, Waiting: shard, Clock: e.clock, Logger: e.log, Registerer: metrics,
 	})
 	if err != nil {
 		return nil, err

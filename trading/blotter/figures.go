@@ -9,8 +9,8 @@ import (
 
 // figures are what a writer tells Prometheus. Each carries its shard.
 type figures struct {
-	events, rows, forgotten prometheus.Counter
-	lag, seconds            prometheus.Gauge
+	events, rows, forgotten, gaps, missing prometheus.Counter
+	lag, seconds                           prometheus.Gauge
 }
 
 func newFigures(r prometheus.Registerer, shard int32) *figures {
@@ -29,6 +29,8 @@ func newFigures(r prometheus.Registerer, shard int32) *figures {
 		events:    counter("events_total", "Events that are in the history of orders."),
 		rows:      counter("rows_total", "Orders written, each time."),
 		forgotten: counter("forgotten_total", "Orders deleted that ended long ago without a fill."),
+		gaps:      counter("gaps_total", "Gaps: events that no node kept, behind which the history went on."),
+		missing:   counter("gap_events_total", "Events in gaps."),
 		lag:       gauge("lag_events", "Events that the shard has sent and that are not in the history."),
 		seconds:   gauge("lag_seconds", "Age by log time of what was written last, when it was written."),
 	}
@@ -54,3 +56,8 @@ func (f *figures) wrote(p *part, before uint64, now time.Time) {
 }
 
 func (f *figures) forgot(n int64) { f.forgotten.Add(float64(n)) }
+
+func (f *figures) leapt(b *bridged) {
+	f.gaps.Inc()
+	f.missing.Add(float64(b.gap.books.Seq + 1 - b.gap.first))
+}

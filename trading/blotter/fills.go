@@ -39,7 +39,7 @@ func (l *Log) Fills(ctx context.Context, q trading.LogQuery) (list []trading.Fil
 			return nil, "", nil
 		}
 		// The trades of an order lie behind its acceptance.
-		err := l.pool.QueryRow(ctx, `SELECT coalesce(max(seq), 1) FROM blotter.orders WHERE shard = $1 AND id = $2`, l.shard, int64(order)).Scan(&first) //nolint:gosec // bits
+		err := l.pool.QueryRow(ctx, `SELECT coalesce(max(CASE gap WHEN 0 THEN seq ELSE gap END), 1) FROM blotter.orders WHERE shard = $1 AND id = $2`, l.shard, int64(order)).Scan(&first) //nolint:gosec // bits
 		if err != nil {
 			return nil, "", fmt.Errorf("find order of fills: %w", err)
 		}

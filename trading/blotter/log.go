@@ -28,8 +28,8 @@ type Catalog interface {
 }
 
 // Log reads the history of one shard. It is a trading.Log, and safe for concurrent use.
-// The engine knows a digest of a client id only, and events tell neither stop prices nor
-// expiries: these fields of orders stay empty.
+// The engine knows a digest of a client id only: that field of orders stays empty, but
+// where it was asked for. Stop prices and expiries are those that Note was told.
 type Log struct {
 	pool    *pgxpool.Pool
 	shard   int32
@@ -43,8 +43,9 @@ func NewLog(pool *pgxpool.Pool, shard int32, catalog Catalog) *Log {
 	return &Log{pool: pool, shard: shard, catalog: catalog}
 }
 
-const selectOrders = `SELECT id, seq, market, side, type, sibling, price, left_lots, filled, turnover, state, code, created, updated, last_seq
-	FROM blotter.orders WHERE shard = $1 AND account = (SELECT no FROM trading.account WHERE customer = $2 AND no > 0)`
+const selectOrders = `SELECT id, seq, market, side, type, sibling, price, left_lots, filled, turnover, state, code, created, updated, last_seq, gap,
+	coalesce(t.stop_price, o.stop_price), coalesce(t.expires, o.expires)
+	FROM blotter.orders o LEFT JOIN blotter.terms t USING (shard, id) WHERE shard = $1 AND account = (SELECT no FROM trading.account WHERE customer = $2 AND no > 0)`
 
 // Order implements trading.Log.
 func (l *Log) Order(ctx context.Context, customer, id string) (trading.Order, error) {
@@ -133,7 +134,7 @@ func (l *Log) orders(ctx context.Context, customer, query string, args ...any) (
 		return nil, nil, fmt.Errorf("read orders: %w", err)
 	}
 	var r row
-	fields := []any{&r.id, &r.seq, &r.market, &r.side, &r.kind, &r.sibling, &r.price, &r.left, &r.filled, &r.turnover, &r.state, &r.code, &r.created, &r.updated, &r.last}
+	fields := []any{&r.id, &r.seq, &r.market, &r.side, &r.kind, &r.sibling, &r.price, &r.left, &r.filled, &r.turnover, &r.state, &r.code, &r.created, &r.updated, &r.last, &r.gap, &r.stop, &r.expires}
 	_, err = pgx.ForEachRow(rows, fields, func() error {
 		o, err := r.view(l.catalog, customer)
 		list, places = append(list, o), append(places, r.seq)
@@ -148,6 +149,7 @@ func (l *Log) orders(ctx context.Context, customer, query string, args ...any) (
 // row is an order as the table has it.
 type row struct {
 	id, seq, sibling, price, left, filled, created, updated, last int64
+	gap, stop, expires                                            int64
 	market                                                        engine.MarketID
 	side                                                          engine.Side
 	kind                                                          engine.Type
@@ -176,7 +178,13 @@ func (r *row) view(catalog Catalog, customer string) (trading.Order, error) {
 	if r.sibling != 0 {
 		o.Sibling = trading.OrderIDText(engine.OrderID(r.sibling)) //nolint:gosec // bits
 	}
-	if r.kind != engine.MarketQuote {
+	if r.stop != 0 {
+		o.StopPrice = m.Price(r.stop)
+	}
+	if r.expires != 0 {
+		o.ExpiresAt = time.Unix(0, r.expires).UTC()
+	}
+	if r.kind != engine.MarketQuote && (r.gap == 0 || r.state != ended) {
 		o.Quantity = m.Quantity(r.filled + r.left)
 	}
 	switch r.kind { // of the others the price is a bound that the engine found

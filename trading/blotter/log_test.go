@@ -197,3 +197,34 @@ func turn[T any](t *testing.T, page func(cursor string) ([]T, string, error)) (a
 		cursor = next
 	}
 }
+
+// TestTermsAreShownFromBeforeTheOrderToItsEnd notes what no event tells, first of an
+// order that the history does not have yet.
+func TestTermsAreShownFromBeforeTheOrderToItsEnd(t *testing.T) {
+	s := open(t)
+	s.order(1, "", engine.Sell, 6_000_000, 30)
+	s.order(2, "", engine.Buy, 6_000_000, 20)
+	stop := s.do(engine.Command{Op: engine.OpNew, Account: 2, Type: engine.Stop, Side: engine.Sell, Trigger: 5_500_000, Qty: 5, STP: engine.STPNone})
+	timed, plain := s.order(2, "timed", engine.Buy, 5_000_000, 7), s.order(2, "plain", engine.Buy, 5_000_000, 7)
+	id, _ := trading.ParseOrderID(timed)
+	until := time.Unix(0, s.now).Add(time.Hour).UTC()
+	for range 2 {
+		if err := errors.Join(s.log.Note(t.Context(), stop, 5_500_000, time.Time{}), s.log.Note(t.Context(), id, 0, until)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.written()
+	if o, err := s.log.Order(t.Context(), "cus_2", trading.OrderIDText(stop)); err != nil || o.StopPrice != "55000" || !o.ExpiresAt.IsZero() || o.Price != "" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := s.log.OrderByClientID(t.Context(), "cus_2", "timed"); err != nil || o.StopPrice != "" || !o.ExpiresAt.Equal(until) {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := s.log.Order(t.Context(), "cus_2", plain); err != nil || o.StopPrice != "" || !o.ExpiresAt.IsZero() {
+		t.Errorf("%+v, %v", o, err)
+	}
+	list, _, err := s.log.Orders(t.Context(), trading.LogQuery{Customer: "cus_2", Limit: 10})
+	if err != nil || len(list) != 4 || list[2].StopPrice != "55000" || !list[1].ExpiresAt.Equal(until) {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -41,10 +41,12 @@ const (
 	open
 	filled
 	cancelled
+	ended // in a gap: how is not known
 )
 
 func (s state) name() trading.OrderState {
 	return map[state]trading.OrderState{
 		waiting: trading.OrderWaiting, open: trading.OrderOpen, filled: trading.OrderFilled, cancelled: trading.OrderCancelled,
+		ended: trading.OrderEnded,
 	}[s]
 }

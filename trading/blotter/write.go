@@ -107,14 +107,17 @@ func (w *Writer) forget(ctx context.Context) error {
 	if now.Sub(w.forgot) < forgetEvery {
 		return nil
 	}
-	tag, err := w.cfg.Pool.Exec(ctx, `DELETE FROM blotter.orders WHERE (shard, id) IN (
-		SELECT shard, id FROM blotter.orders WHERE shard = $1 AND state = 4 AND filled = 0 AND updated < $2 ORDER BY updated LIMIT $3)`,
-		w.cfg.Shard, now.Add(-forgottenAfter).UnixNano(), forgetMost)
+	var gone int64
+	err := w.cfg.Pool.QueryRow(ctx, `WITH gone AS (DELETE FROM blotter.orders WHERE (shard, id) IN (
+			SELECT shard, id FROM blotter.orders WHERE shard = $1 AND state = 4 AND filled = 0 AND updated < $2 ORDER BY updated LIMIT $3) RETURNING shard, id),
+		terms AS (DELETE FROM blotter.terms t USING gone WHERE t.shard = gone.shard AND t.id = gone.id)
+		SELECT count(*) FROM gone`,
+		w.cfg.Shard, now.Add(-forgottenAfter).UnixNano(), forgetMost).Scan(&gone)
 	if err != nil {
 		return fmt.Errorf("forget orders that ended before %s: %w", now.Add(-forgottenAfter).Format(time.DateOnly), err)
 	}
-	w.figures.forgot(tag.RowsAffected())
-	if tag.RowsAffected() < forgetMost {
+	w.figures.forgot(gone)
+	if gone < forgetMost {
 		w.forgot = now
 	}
 	return nil

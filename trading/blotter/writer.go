@@ -37,8 +37,10 @@ type WriterConfig struct {
 	Pool   *pgxpool.Pool
 	Shard  int32
 	Events Events
-	Clock  func() time.Time
-	Logger *slog.Logger
+	// Waiting is asked where no node keeps the events that come next.
+	Waiting Waiting
+	Clock   func() time.Time
+	Logger  *slog.Logger
 	// Most is how many events one transaction takes, zero for 16,384. It takes what
 	// waits, so that a shard with little to say is written down at once.
 	Most       int
@@ -55,12 +57,13 @@ type Writer struct {
 	hash        chain.Hash
 	half        pair
 	forgot      time.Time
+	gap         *gap // that is being bridged
 }
 
 // NewWriter checks what it is given.
 func NewWriter(cfg WriterConfig) (*Writer, error) {
-	if cfg.Pool == nil || cfg.Events == nil || cfg.Clock == nil || cfg.Logger == nil {
-		return nil, errors.New("writer of order history needs a database, events, a clock and a logger")
+	if cfg.Pool == nil || cfg.Events == nil || cfg.Waiting == nil || cfg.Clock == nil || cfg.Logger == nil {
+		return nil, errors.New("writer of order history needs a database, events, what waits, a clock and a logger")
 	}
 	if cfg.Most <= 0 {
 		cfg.Most = defaultMost
@@ -69,7 +72,8 @@ func NewWriter(cfg WriterConfig) (*Writer, error) {
 }
 
 // Run writes until ctx ends, and returns nil then. What fails is told to the logger and
-// tried again from the cursor.
+// tried again from the cursor. Where no node keeps the events that come next, it goes on
+// behind them, see bridge.
 func (w *Writer) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := w.follow(ctx); err != nil && ctx.Err() == nil {
@@ -113,7 +117,11 @@ func (w *Writer) follow(ctx context.Context) error {
 		for range ahead {
 		}
 	}()
-	return w.drain(ctx, ahead)
+	err := w.drain(ctx, ahead)
+	if errors.Is(err, client.ErrNotKept) {
+		err = w.bridge(ctx, err)
+	}
+	return err
 }
 
 // drain writes what waits, as much at once as there is.

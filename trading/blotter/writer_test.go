@@ -112,7 +112,7 @@ func (t *tape) batch(at, n int, epoch uint64) client.Batch {
 func writer(tb testing.TB, pool *pgxpool.Pool, events blotter.Events, most int, now time.Time) *blotter.Writer {
 	tb.Helper()
 	w, err := blotter.NewWriter(blotter.WriterConfig{
-		Pool: pool, Shard: shard, Events: events, Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler), Most: most,
+		Pool: pool, Shard: shard, Events: events, Waiting: nobody{}, Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler), Most: most,
 	})
 	if err != nil {
 		tb.Fatal(err)
