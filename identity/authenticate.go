@@ -55,7 +55,24 @@ func (s *Store) Authenticate(ctx context.Context, r Request) (Principal, error) 
 	if err := s.spendNonce(ctx, k.ID, h.Nonce, signed); err != nil {
 		return Principal{}, err
 	}
-	return Principal{Key: k.ID, Customer: k.Customer, State: k.state, Scopes: k.Scopes}, nil
+	return k.principal(), nil
+}
+
+// Principal returns who has a key now, for those that it let in before and that are still
+// there. ErrRevoked, ErrNotFound.
+func (s *Store) Principal(ctx context.Context, key string) (Principal, error) {
+	k, err := s.key(ctx, key)
+	if err != nil {
+		return Principal{}, err
+	}
+	if !k.RevokedAt.IsZero() {
+		return Principal{}, ErrRevoked
+	}
+	return k.principal(), nil
+}
+
+func (k *storedKey) principal() Principal {
+	return Principal{Key: k.ID, Customer: k.Customer, State: k.state, Scopes: k.Scopes}
 }
 
 // judge checks signature, revocation and network of a key. Whoever cannot sign

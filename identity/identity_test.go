@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,8 +118,17 @@ func TestEveryWayToForgeARequestIsRefused(t *testing.T) {
 	if _, err := h.Authenticate(t.Context(), r); !errors.Is(err, identity.ErrReplay) {
 		t.Errorf("replay: %v", err)
 	}
+	if now, err := h.Principal(t.Context(), key.ID); err != nil || !reflect.DeepEqual(now, p) {
+		t.Errorf("who has the key: %+v, %v", now, err)
+	}
 	if err := h.RevokeKey(t.Context(), c.ID, key.ID); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := h.Principal(t.Context(), key.ID); !errors.Is(err, identity.ErrRevoked) {
+		t.Errorf("who has a revoked key: %v", err)
+	}
+	if _, err := h.Principal(t.Context(), "key_none"); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("who has no key: %v", err)
 	}
 	if _, err := h.Authenticate(t.Context(), sign(t, cred, h.now, "nonce-0002")); !errors.Is(err, identity.ErrRevoked) {
 		t.Errorf("revoked: %v", err)
