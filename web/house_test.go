@@ -199,6 +199,8 @@ type house struct {
 	mover  *mover
 	people *people
 	cookie *http.Cookie
+
+	contradictions int // between the stream's door and its guard
 }
 
 func known(code string) (money.Asset, error) {

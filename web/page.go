@@ -27,14 +27,14 @@ type request struct {
 }
 
 // market finds the market of a path and the visitor.
-func (p *Pages) market(next func(http.ResponseWriter, request)) http.HandlerFunc {
+func (p *Pages) market(who func(*http.Request) visitor, next func(http.ResponseWriter, request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		m := p.cfg.Catalog.Market(r.PathValue("market"))
 		if m == nil {
 			p.fault(w, r, http.StatusNotFound, "There is no such market.", "Choose one on the trade page.")
 			return
 		}
-		next(w, request{Request: r, visitor: p.visitor(r), market: m})
+		next(w, request{Request: r, visitor: who(r), market: m})
 	}
 }
 

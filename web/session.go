@@ -33,6 +33,9 @@ const (
 
 const cookieName = "strongroom_session"
 
+// errNobody reports a request without a session, or with one that is over.
+var errNobody = errors.New("nobody's session")
+
 // session is what is kept of one, below the hash of its token.
 type session struct {
 	Customer string    `json:"customer"`
@@ -89,26 +92,32 @@ func (p *Pages) keep(ctx context.Context, token string, s session) error {
 	return nil
 }
 
-// visitor finds out who asks. Where sessions cannot be read, that is nobody.
-func (p *Pages) visitor(r *http.Request) visitor {
+// find returns the session that a request comes from, errNobody where there is none or
+// where it is over.
+func (p *Pages) find(r *http.Request) (token string, s session, err error) {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil || cookie.Value == "" {
-		return visitor{}
+		return "", s, errNobody
 	}
-	token := cookie.Value
-	data, err := p.cfg.Sessions.Get(r.Context(), keyOf("session", token))
+	data, err := p.cfg.Sessions.Get(r.Context(), keyOf("session", cookie.Value))
+	if errors.Is(err, kv.ErrMissing) {
+		return "", s, errNobody
+	}
 	if err != nil {
-		if !errors.Is(err, kv.ErrMissing) {
-			p.cfg.Logger.WarnContext(r.Context(), "a session cannot be read", slog.Any("error", err))
-		}
-		return visitor{}
+		return "", s, fmt.Errorf("read session: %w", err)
 	}
-	var s session
 	now := p.cfg.Clock()
-	if json.Unmarshal(data, &s) != nil || !now.Before(s.Began.Add(sessionLife)) || !now.Before(s.Used.Add(sessionIdle)) {
-		return visitor{}
+	if json.Unmarshal(data, &s) != nil || s.Customer == "" || !now.Before(s.Began.Add(sessionLife)) || !now.Before(s.Used.Add(sessionIdle)) {
+		return "", session{}, errNobody
 	}
-	if now.Sub(s.Used) >= touchEvery {
+	return cookie.Value, s, nil
+}
+
+// visitor finds out who asks, and keeps a session from being idle. Where sessions cannot
+// be read, that is nobody.
+func (p *Pages) visitor(r *http.Request) visitor {
+	token, s := p.known(r)
+	if now := p.cfg.Clock(); token != "" && now.Sub(s.Used) >= touchEvery {
 		s.Used = now
 		if err := p.keep(r.Context(), token, s); err != nil {
 			p.cfg.Logger.WarnContext(r.Context(), "a session's use is not kept", slog.Any("error", err))
@@ -117,10 +126,36 @@ func (p *Pages) visitor(r *http.Request) visitor {
 	return visitor{Customer: s.Customer, CSRF: csrfOf(token)}
 }
 
-// Customer tells whose session a request belongs to; the stream's door asks.
+// glance is visitor for what a page's script asks by itself: that is no use of a session.
+func (p *Pages) glance(r *http.Request) visitor {
+	token, s := p.known(r)
+	return visitor{Customer: s.Customer, CSRF: csrfOf(token)}
+}
+
+// known is find with nobody's session where there is none.
+func (p *Pages) known(r *http.Request) (token string, s session) {
+	token, s, err := p.find(r)
+	if err != nil && !errors.Is(err, errNobody) {
+		p.cfg.Logger.WarnContext(r.Context(), "a session cannot be read", slog.Any("error", err))
+	}
+	return token, s
+}
+
+// Customer tells whose session a request belongs to; the stream's door asks. It is no use
+// of the session.
 func (p *Pages) Customer(r *http.Request) (customer string, ok bool) {
-	v := p.visitor(r)
+	v := p.glance(r)
 	return v.Customer, v.Customer != ""
+}
+
+// SessionStands tells whether the session that a request came with has not ended since. It
+// is no use of the session. An error says that this is not known now.
+func (p *Pages) SessionStands(r *http.Request) (bool, error) {
+	_, _, err := p.find(r)
+	if errors.Is(err, errNobody) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // active tells whether a customer may trade and move money.
@@ -144,8 +179,12 @@ func keyOf(kind, secret string) string {
 	return "web:" + kind + ":" + hex.EncodeToString(sum[:])
 }
 
-// csrfOf is what forms of a session carry: who knows it does not know the token.
+// csrfOf is what forms of a session carry: who knows it does not know the token. It is
+// empty for no session.
 func csrfOf(token string) string {
+	if token == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte("csrf\x00" + token))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -144,13 +144,17 @@ func TestCookiesOfSessions(t *testing.T) {
 	}
 }
 
-// logged tells whether the browser's session is somebody's.
+// logged tells whether the browser's session is somebody's; door and guard say the same.
 func (h *house) logged() bool {
 	r := httptest.NewRequest(http.MethodGet, "/v1/stream", nil)
 	if h.cookie != nil {
 		r.AddCookie(h.cookie)
 	}
 	customer, ok := h.pages.Customer(r)
+	stands, err := h.pages.SessionStands(r)
+	if ok != stands || err != nil {
+		h.contradictions++
+	}
 	return ok && customer == alice
 }
 
@@ -163,7 +167,7 @@ func TestSessionsEnd(t *testing.T) {
 	began := h.now
 	for h.now.Sub(began) < 11*time.Hour {
 		h.now = h.now.Add(59 * time.Minute)
-		if !h.logged() {
+		if h.get("/trade/BTC-USDC"); !h.logged() {
 			t.Fatalf("a session that is used ends after %s", h.now.Sub(began))
 		}
 	}
@@ -172,7 +176,12 @@ func TestSessionsEnd(t *testing.T) {
 		t.Error("a session outlives its twelve hours")
 	}
 	h.login(t)
-	h.now = h.now.Add(time.Hour)
+	for range 60 { // an open page asks for this by itself
+		h.now = h.now.Add(time.Minute)
+		h.get("/trade/BTC-USDC/age")
+		h.get("/trade/BTC-USDC/panel/orders")
+		h.logged()
+	}
 	if h.logged() {
 		t.Error("an idle session goes on")
 	}
@@ -199,6 +208,16 @@ func TestSessionsEnd(t *testing.T) {
 	h.cookie = &http.Cookie{Name: old.Name, Value: "made-up"}
 	if h.logged() {
 		t.Error("a made-up token is a session")
+	}
+	if h.contradictions > 0 {
+		t.Errorf("%d times the stream's door and guard disagree", h.contradictions)
+	}
+	h.cookie = old
+	h.store.broken = kv.ErrUnavailable
+	r := httptest.NewRequest(http.MethodGet, "/v1/stream", nil)
+	r.AddCookie(old)
+	if stands, err := h.pages.SessionStands(r); stands || !errors.Is(err, kv.ErrUnavailable) {
+		t.Errorf("where sessions are away, one %t, %v", stands, err)
 	}
 }
 
