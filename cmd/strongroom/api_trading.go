@@ -75,7 +75,7 @@ func (c *apiCommand) floor(e *env, cfg floorConfig) (*floor, error) {
 func (c *apiCommand) furnish(e *env, f *floor, numbers *settle.Registry, cfg floorConfig) (err error) {
 	f.log = blotter.NewLog(cfg.pool, int32(c.Shard), f.catalog)
 	f.desk, err = desk.New(desk.Config{
-		Client: f.shard, Catalog: f.catalog, Accounts: numbers, History: f.log, Logger: e.log, Clock: e.clock, Registerer: cfg.metrics,
+		Client: f.shard, Catalog: f.catalog, Accounts: numbers, History: f.log, Terms: f.log, Logger: e.log, Clock: e.clock, Registerer: cfg.metrics,
 	})
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (f *floor) open(cfg *api.Config) {
 	}
 	cfg.Withdrawals = f.pulling
 	cfg.Trading = &api.Trading{Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Catalog: f.catalog}
-	cfg.Pages, cfg.Session = f.pages, f.pages.Customer
+	cfg.Pages, cfg.Session, cfg.SessionStands = f.pages, f.pages.Customer, f.pages.SessionStands
 }
 
 // show makes what is told of markets.

@@ -41,8 +41,10 @@ type Config struct {
 	Accounts Accounts
 	// History knows orders from before this desk began; nil where nothing does.
 	History trading.Log
-	Logger  *slog.Logger
-	Clock   func() time.Time
+	// Terms keeps stop prices and expiries for the history; nil where nobody does.
+	Terms  Terms
+	Logger *slog.Logger
+	Clock  func() time.Time
 	// Registerer takes the metrics; nil for none.
 	Registerer prometheus.Registerer
 	// Patience bounds how long the shard may take to answer.

@@ -75,6 +75,7 @@ func (n *numbers) Account(_ context.Context, customer string) (engine.AccountID,
 
 // house is a shard that runs in this process, with the markets of development, and a desk.
 type house struct {
+	noted          noted
 	certs, address string
 	machine        *server.Machine
 	memory         *server.Memory
@@ -267,7 +268,7 @@ func name(i int) string { return fmt.Sprintf("c%d", i) }
 func (h *house) run(tb testing.TB, history trading.Log) {
 	tb.Helper()
 	d, err := desk.New(desk.Config{
-		Client: h.client(tb, "api"), Catalog: h.catalog, Accounts: h.numbers, History: history,
+		Client: h.client(tb, "api"), Catalog: h.catalog, Accounts: h.numbers, History: history, Terms: &h.noted,
 		Logger: slog.New(slog.DiscardHandler), Clock: h.clock, Registerer: h.metrics, Patience: patience,
 	})
 	if err != nil {

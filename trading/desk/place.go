@@ -33,6 +33,7 @@ func (d *Desk) Place(ctx context.Context, customer string, o trading.NewOrder) (
 	case r.Kind == engine.EventRejected:
 		return trading.Order{}, false, refused(market, r.Code)
 	}
+	d.note(ctx, account, &command, r.Order)
 	if l, ok := d.memory.accepted(mine, r.Order); ok {
 		return l.view(customer), false, nil
 	}
