@@ -7,11 +7,15 @@ import (
 )
 
 // figures are what a Live tells Prometheus.
-type figures struct{ events, resnapshots prometheus.Counter }
+type figures struct {
+	events, resnapshots prometheus.Counter
+	lacking             prometheus.Gauge
+}
 
 func newFigures(r prometheus.Registerer, l *Live) *figures {
 	f := &figures{
 		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "strongroom_feed_events_total", Help: "Events of the shard that were taken in."}),
+		lacking:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "strongroom_feed_lacking", Help: "1 while candles lack trades that no node keeps, until the store has them."}),
 		resnapshots: prometheus.NewCounter(prometheus.CounterOpts{Name: "strongroom_feed_resnapshots_total", Help: "How often the books were read anew."}),
 	}
 	if r == nil {
@@ -27,7 +31,7 @@ func newFigures(r prometheus.Registerer, l *Live) *figures {
 		})
 	}
 	for _, c := range []prometheus.Collector{
-		f.events, f.resnapshots,
+		f.events, f.resnapshots, f.lacking,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "strongroom_feed_lag_seconds", Help: "Age of the newest event by the shard's time."}, func() float64 {
 			age, _ := l.Behind()
 			return age.Seconds()

@@ -16,7 +16,12 @@ import (
 var (
 	errGap  = errors.New("events leave a gap")
 	errHash = errors.New("events are not those that follow")
+	// errWhole is no failure: the store has what was missing, and is read anew.
+	errWhole = errors.New("the store has the trades that were missing")
 )
+
+// lookEvery is how often the store is asked for trades that nobody keeps as events.
+const lookEvery = 5 * time.Second
 
 // keptClosed is how many closed candles of each interval are remembered until the store
 // has them.
@@ -38,6 +43,10 @@ func (l *Live) Run(ctx context.Context) error {
 		l.heard(0, false)
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errWhole) {
+			l.cfg.Logger.InfoContext(ctx, "candles are whole again")
+			continue
 		}
 		l.cfg.Logger.WarnContext(ctx, "follow the shard", slog.Any("error", err))
 		pause(ctx, l.cfg.Pause)
@@ -65,6 +74,10 @@ type follower struct {
 	next  uint64
 	known bool // hash is that of the chain before next
 	due   map[engine.MarketID][]engine.Event
+	// lacks is set where trades up to base came from nowhere; look is when the store is
+	// asked for them next.
+	lacks bool
+	look  time.Time
 }
 
 // follow begins with what waits and goes on until something fails.
@@ -89,8 +102,11 @@ func (l *Live) follow(ctx context.Context) error {
 	err = f.run(ctx)
 	if errors.Is(err, client.ErrNotKept) && f.next <= f.base {
 		// The candles lack trades until who keeps them has taken them from elsewhere.
+		l.figures.lacking.Set(1)
+		defer l.figures.lacking.Set(0)
 		l.cfg.Logger.WarnContext(ctx, "trades of before are not kept: candles lack them", slog.Uint64("from", f.next), slog.Uint64("to", f.base))
 		f.next, f.hash, f.known = f.base+1, resting.Hash, true
+		f.lacks, f.look = true, l.cfg.Clock().Add(lookEvery)
 		err = f.run(ctx)
 	}
 	return err
@@ -120,8 +136,30 @@ func (f *follower) run(ctx context.Context) error {
 		if err := f.take(&b); err != nil {
 			return err
 		}
+		if err := f.whole(ctx); err != nil {
+			return err
+		}
 	}
 	return ctx.Err() //nolint:wrapcheck // the caller's own
+}
+
+// whole returns errWhole where trades are missing that the store has by now, and looks
+// now and then. What cannot be read is looked for again.
+func (f *follower) whole(ctx context.Context) error {
+	l := f.live
+	if !f.lacks || l.cfg.Clock().Before(f.look) {
+		return nil
+	}
+	f.look = l.cfg.Clock().Add(lookEvery)
+	_, next, err := l.cfg.Candles.Past(ctx, l.ids())
+	if err != nil {
+		l.cfg.Logger.WarnContext(ctx, "look for trades that are missing", slog.Any("error", err))
+		return nil
+	}
+	if next > f.base {
+		return errWhole
+	}
+	return nil
 }
 
 // take takes a batch that follows; one that is known changes nothing.
