@@ -92,6 +92,12 @@ type Config struct {
 	Heartbeat time.Duration
 	// Session tells whose session a request from the trade page belongs to; nil for none.
 	Session func(*http.Request) (customer string, ok bool)
+	// SessionStands tells whether the session that such a request came with has not ended
+	// since; required with Session. An error says that this is not known now.
+	SessionStands func(*http.Request) (bool, error)
+	// StreamCheck is how often a stream makes sure that the key or session which opened it
+	// still stands; 3 s where zero.
+	StreamCheck time.Duration
 	// StreamEvery is how often a subscription of /v1/stream is told of a market at most;
 	// 100 ms where zero.
 	StreamEvery time.Duration
@@ -128,6 +134,9 @@ func (c *Config) check() error {
 	if slices.Contains(collaborators, nil) || c.Log == nil || c.Clock == nil || c.Metrics == nil {
 		return errors.New("api: a collaborator is missing")
 	}
+	if (c.Session == nil) != (c.SessionStands == nil) {
+		return errors.New("api: Session and SessionStands go together")
+	}
 	if len(c.CursorKey) < minCursorKey {
 		return fmt.Errorf("api: CursorKey needs %d bytes", minCursorKey)
 	}
@@ -156,6 +165,9 @@ func (c *Config) defaults() {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 15 * time.Second
+	}
+	if c.StreamCheck == 0 {
+		c.StreamCheck = 3 * time.Second
 	}
 	if c.StreamEvery == 0 {
 		c.StreamEvery = 100 * time.Millisecond

@@ -115,7 +115,7 @@ func (s *Server) events(c *gin.Context) {
 	c.Status(http.StatusOK)
 	stream := &stream{w: c.Writer, control: http.NewResponseController(c.Writer), now: s.now, after: after}
 	if stream.write(fmt.Appendf(nil, "retry: %d\n\n", retryMS)) == nil && stream.send(first) == nil {
-		s.follow(c.Request.Context(), stream, p.Customer)
+		s.followGuarded(c.Request.Context(), stream, p)
 	}
 }
 
@@ -133,6 +133,19 @@ func lastEvent(c *gin.Context) (uint64, *Problem) {
 		return 0, newProblem(codeInvalid, at+": is not a sequence number", FieldProblem{at, "is not a sequence number", "send the id of the last event, or leave it out"})
 	}
 	return after, nil
+}
+
+// followGuarded is follow until the key does not stand any more.
+func (s *Server) followGuarded(ctx context.Context, st *stream, p identity.Principal) {
+	ctx, cancel := context.WithCancel(ctx)
+	var guarding sync.WaitGroup
+	guarding.Go(func() {
+		defer cancel()
+		s.guardKey(p.Key).watch(ctx)
+	})
+	s.follow(ctx, st, p.Customer)
+	cancel()
+	guarding.Wait()
 }
 
 // follow looks for news at each tick, and says that it is there where it is silent.

@@ -16,6 +16,8 @@ import (
 // identity.Store.Authenticate.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r identity.Request) (identity.Principal, error)
+	// Principal returns who has a key now. Errors: identity.ErrRevoked, ErrNotFound.
+	Principal(ctx context.Context, key string) (identity.Principal, error)
 }
 
 // Customers keeps customers. Errors: identity.ErrInvalid, ErrConflict, ErrNotFound.

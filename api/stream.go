@@ -51,12 +51,13 @@ book: bids and asks as lists of [price, quantity]; in a snapshot all, best first
 
 orders: in a snapshot all orders that wait, in an update orders as they are now and fills as they happened. balances: available and reserved of each asset, in an update those that changed. Updates have a greater seq than the snapshot before them, and nothing between is lost.
 
-Errors are {"type":"error","code":"unknown_market","text":"...","fix":"..."} and leave the stream open, but a frame that cannot be read closes it with status 1007. 1008 closes a client that does not read (slow reader) or sends too much, 1009 one whose frame is too large, 1001 says that the server goes away, 1013 that matching cannot be reached: come back.`
+Errors are {"type":"error","code":"unknown_market","text":"...","fix":"..."} and leave the stream open, but a frame that cannot be read closes it with status 1007. 1008 closes a client that does not read (slow reader) or sends too much, and within seconds a stream whose key was revoked (key revoked) or whose session is over (session ended); 1009 one whose frame is too large, 1001 says that the server goes away, 1013 that matching cannot be reached: come back.`
 
 // visitor is who opened a stream.
 type visitor struct {
 	customer string // empty for everybody
 	ip       string
+	guard    *guard // nil for everybody
 }
 
 // stream takes a WebSocket in and serves it until either side ends it.
@@ -80,7 +81,7 @@ func (s *Server) stream(c *gin.Context) {
 	}
 	s.running.Add(1)
 	defer s.running.Done()
-	newSocket(s, conn, who.customer).serve(c.Request.Context())
+	newSocket(s, conn, who).serve(c.Request.Context())
 }
 
 // visitor tells who asks for a stream: by signature where there is one, else by the
@@ -96,7 +97,7 @@ func (s *Server) visitor(c *gin.Context) (visitor, *Problem) {
 	}
 	if c.GetHeader(reqsign.HeaderKey) != "" || c.GetHeader(reqsign.HeaderSignature) != "" {
 		p, problem := s.authenticate(c, identity.Read)
-		who.customer = p.Customer
+		who.customer, who.guard = p.Customer, s.guardKey(p.Key)
 		return who, problem
 	}
 	if s.cfg.Session == nil {
@@ -110,7 +111,7 @@ func (s *Server) visitor(c *gin.Context) (visitor, *Problem) {
 		return who, newProblem(codeForbidden, "a session opens streams from its own page only",
 			FieldProblem{"header.Origin", "is another site", "open the stream from the trade page, or sign the handshake"})
 	}
-	who.customer = customer
+	who.customer, who.guard = customer, s.guardSession(c.Request)
 	return who, nil
 }
 

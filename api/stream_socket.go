@@ -20,6 +20,7 @@ type socket struct {
 	s        *Server
 	conn     *websocket.Conn
 	customer string
+	guard    *guard // nil where there is nothing to guard
 	out      chan outgoing
 	frames   *rate.Limiter
 
@@ -49,10 +50,10 @@ type subscription struct {
 	done   chan struct{}
 }
 
-func newSocket(s *Server, conn *websocket.Conn, customer string) *socket {
+func newSocket(s *Server, conn *websocket.Conn, who visitor) *socket {
 	conn.SetReadLimit(maxFrame)
 	return &socket{
-		s: s, conn: conn, customer: customer, out: make(chan outgoing, sendQueue), frames: rate.NewLimiter(framesPerSecond, frameBurst),
+		s: s, conn: conn, customer: who.customer, guard: who.guard, out: make(chan outgoing, sendQueue), frames: rate.NewLimiter(framesPerSecond, frameBurst),
 		subscribed: map[topic]*subscription{}, ended: make(chan struct{}),
 	}
 }
@@ -65,6 +66,13 @@ func (k *socket) serve(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { k.write(ctx) })
 	workers.Go(func() { k.watch(ctx) })
+	if k.guard != nil {
+		workers.Go(func() {
+			if e := k.guard.watch(ctx); e != nil {
+				k.end(e)
+			}
+		})
+	}
 	err := k.read(ctx)
 	k.end(&ending{status: websocket.StatusNormalClosure, label: endOf(err)})
 	cancel()

@@ -210,6 +210,7 @@ func TestStreamDoors(t *testing.T) {
 			_, err := r.Cookie("page")
 			return "cus_page", err == nil
 		}
+		c.SessionStands = func(*http.Request) (bool, error) { return true, nil }
 	})
 	if p := h.call(reqsign.Credential{}, "GET", "/v1/stream", "").problem(t); p.Status != 426 || p.Errors[0].Location != "header.Upgrade" {
 		t.Errorf("no upgrade: %+v", p)
@@ -319,9 +320,19 @@ func (s socket) ask(t *testing.T, frame string) map[string]any {
 
 func (s socket) end(t *testing.T) websocket.StatusCode {
 	t.Helper()
+	status, _ := s.why(t)
+	return status
+}
+
+// why reads until the stream is closed and returns how.
+func (s socket) why(t *testing.T) (status websocket.StatusCode, reason string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	for {
-		if _, _, err := s.Read(t.Context()); err != nil {
-			return websocket.CloseStatus(err)
+		if _, _, err := s.Read(ctx); err != nil {
+			closed, _ := errors.AsType[websocket.CloseError](err)
+			return websocket.CloseStatus(err), closed.Reason
 		}
 	}
 }

@@ -102,7 +102,7 @@ func serve(t *testing.T, s *shard, data *live.Live, log *log, pages *web.Pages) 
 		Withdrawals: struct{ withdrawals }{}, WithdrawalLog: struct{ withdrawalLog }{}, Events: struct{ events }{}, Chains: struct{ chains }{},
 		Gate:    api.GateFunc(func(context.Context) error { return nil }),
 		Trading: &api.Trading{Orders: s.desk, Log: log, Data: data, Transfers: mover{}, Catalog: s.catalog},
-		Pages:   pages, Session: pages.Customer, CursorKey: make([]byte, 32),
+		Pages:   pages, Session: pages.Customer, SessionStands: pages.SessionStands, CursorKey: make([]byte, 32),
 		Log: slog.New(slog.DiscardHandler), Clock: s.clock, Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
