@@ -35,6 +35,7 @@ func newMachine(cfg Config, events *history.Store, metrics *server.Metrics) (*ma
 	}
 	m := &machine{state: server.NewMachine(e, metrics, cfg.Clock), events: events, engine: cfg.Engine, node: cfg.Journal.Node}
 	m.state.Record(m.keep)
+	m.state.Recall(events.Recall().At)
 	return m, nil
 }
 

@@ -87,6 +87,11 @@ func (m *Machine) Record(to func(*matchingv1.EventBatch)) {
 	}
 }
 
+// Recall has batches that a replay makes again taken from who kept them in an earlier
+// life. Kept returns the one that begins with an event, and nil from the first on that is
+// not kept. Call it before the first entry.
+func (m *Machine) Recall(kept func(first uint64) *matchingv1.EventBatch) { m.sealer.kept = kept }
+
 // Apply takes the next committed entry. After an error the machine must not be used:
 // the entry is not one that this code wrote.
 func (m *Machine) Apply(epoch uint64, leading bool, entry []byte) error {
