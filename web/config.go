@@ -44,6 +44,11 @@ type Funding interface {
 	Available(ctx context.Context, customer string) (map[string]money.Units, error)
 }
 
+// Tiers tells what a customer's tier of fees is, from 0.
+type Tiers interface {
+	Tier(ctx context.Context, customer string) (int, error)
+}
+
 // Config is what the pages need. All of it is required unless said otherwise.
 type Config struct {
 	Orders    trading.Orders
@@ -55,8 +60,10 @@ type Config struct {
 	Sessions  Sessions
 	// Funding is shown beside trading balances; nil shows none.
 	Funding Funding
-	Logger  *slog.Logger
-	Clock   func() time.Time
+	// Tiers is nil where all customers have tier 0.
+	Tiers  Tiers
+	Logger *slog.Logger
+	Clock  func() time.Time
 }
 
 var errConfig = errors.New("trade page lacks a collaborator")

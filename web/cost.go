@@ -1,6 +1,7 @@
 package web
 
 import (
+	"log/slog"
 	"net/http"
 
 	"strongroom/matching/engine"
@@ -13,16 +14,30 @@ type costView struct {
 	Label, Amount, Fee, Note string
 }
 
-// cost shows what the form's order would cost, and its fee at the dearest tier. Each trade's
-// fee is rounded up by itself, so that many small ones cost some units more.
+// cost shows what the form's order would cost, and its fee at the customer's tier. Each
+// trade's fee is rounded up by itself, so that many small ones cost some units more.
 func (p *Pages) cost(w http.ResponseWriter, r request) {
 	query := r.URL.Query()
-	p.render(w, r.Request, http.StatusOK, "cost.html", p.estimate(r.market, read(query.Get)))
+	p.render(w, r.Request, http.StatusOK, "cost.html", p.estimate(r.market, p.fees(r), read(query.Get)))
+}
+
+// fees are the customer's on a market: those of tier 0, which everybody begins with, for
+// who is nobody yet, and where the tier cannot be read.
+func (p *Pages) fees(r request) engine.Fees {
+	tier := 0
+	if p.cfg.Tiers != nil && r.Customer != "" {
+		var err error
+		if tier, err = p.cfg.Tiers.Tier(r.Context(), r.Customer); err != nil {
+			p.cfg.Logger.WarnContext(r.Context(), "a customer's tier of fees cannot be read", slog.Any("error", err))
+			tier = 0
+		}
+	}
+	return r.market.Config.Tiers[min(max(tier, 0), engine.Tiers-1)]
 }
 
 // estimate is exact for a limit; what has none is reckoned by the book as it is now. It is
 // empty where the form is not complete.
-func (p *Pages) estimate(m *trading.Market, v values) costView {
+func (p *Pages) estimate(m *trading.Market, fees engine.Fees, v values) costView {
 	lots, err := m.Lots(v.Quantity)
 	if err != nil {
 		return costView{}
@@ -54,19 +69,16 @@ func (p *Pages) estimate(m *trading.Market, v values) costView {
 	if err != nil {
 		return costView{}
 	}
-	return out.with(m, side, lots, quote, v.PostOnly)
+	rate := fees.Taker
+	if v.PostOnly {
+		rate = fees.Maker
+	}
+	return out.with(m, side, lots, quote, rate)
 }
 
-// with fills in amounts and the fee, a part of what the side receives.
-func (c costView) with(m *trading.Market, side engine.Side, lots int64, quote money.Units, maker bool) costView {
-	rate := uint32(0)
-	for _, f := range m.Config.Tiers {
-		if maker {
-			rate = max(rate, f.Maker)
-		} else {
-			rate = max(rate, f.Taker)
-		}
-	}
+// with fills in amounts and the fee, a part of what the side receives: rate is in parts
+// per million.
+func (c costView) with(m *trading.Market, side engine.Side, lots int64, quote money.Units, rate uint32) costView {
 	c.Label = "You pay"
 	received, asset := quote, m.Quote
 	if side == engine.Buy {

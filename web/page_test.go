@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"strongroom/ledger"
 	"strongroom/matching/engine"
 	"strongroom/trading"
+	"strongroom/web"
 )
 
 // budget is how much of our own and htmx a page may load, beside the chart library.
@@ -277,7 +279,7 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
-func TestCostIsExactAndTheFeeThatOfTheDearestTier(t *testing.T) {
+func TestCostIsExactAndTheFeeThatOfTheFirstTier(t *testing.T) {
 	h := open(t)
 	for query, want := range map[string]string{
 		"side=buy&type=limit&price=60000.01&quantity=0.5":                     "30000.005 USDC",
@@ -294,6 +296,38 @@ func TestCostIsExactAndTheFeeThatOfTheDearestTier(t *testing.T) {
 			t.Errorf("%s: %s", query, page)
 		}
 	}
+}
+
+// tiers gives customers tiers, or fails.
+type tiers struct {
+	of  map[string]int
+	err error
+}
+
+func (t *tiers) Tier(_ context.Context, customer string) (int, error) { return t.of[customer], t.err }
+
+func TestTheFeeIsThatOfTheCustomersOwnTier(t *testing.T) {
+	h := open(t)
+	given := &tiers{of: map[string]int{"": 3}}
+	h.cfg.Tiers = given
+	var err error
+	if h.pages, err = web.New(h.cfg); err != nil {
+		t.Fatal(err)
+	}
+	shows := func(want string) {
+		t.Helper()
+		if page := h.get("/trade/BTC-USDC/cost?side=sell&type=limit&price=60000&quantity=0.5").Body.String(); !strings.Contains(page, want) {
+			t.Errorf("no %s: %s", want, page)
+		}
+	}
+	shows("45 USDC") // nobody has no tier
+	h.login(t)
+	for tier, want := range map[int]string{-1: "45 USDC", 0: "45 USDC", 1: "36 USDC", 2: "27 USDC", 3: "15 USDC", 7: "15 USDC", 100: "15 USDC"} {
+		given.of[alice] = tier
+		shows(want)
+	}
+	given.err = errNone
+	shows("45 USDC")
 }
 
 func TestCandlesAndAge(t *testing.T) {
