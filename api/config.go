@@ -84,6 +84,9 @@ type Config struct {
 	// PerKey and PerIP are the rate limits; 50/s with bursts of 200, and 100/s
 	// with bursts of 400, where zero.
 	PerKey, PerIP Rate
+	// PerEnter is what an address may ask of /trade/enter, where browsers log in, within
+	// PerIP; one each two seconds with bursts of 20 where zero. A login takes two.
+	PerEnter Rate
 	// MaxConcurrent bounds requests in work; 512 where zero.
 	MaxConcurrent int
 	// EventPoll is how often a stream looks for news; 500 ms where zero.
@@ -156,6 +159,9 @@ func (c *Config) defaults() {
 	}
 	if c.PerIP.Burst == 0 {
 		c.PerIP = Rate{PerSecond: 100, Burst: 400}
+	}
+	if c.PerEnter.Burst == 0 {
+		c.PerEnter = Rate{PerSecond: 0.5, Burst: 20}
 	}
 	if c.MaxConcurrent == 0 {
 		c.MaxConcurrent = 512

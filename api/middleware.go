@@ -124,8 +124,7 @@ func (s *Server) recover(c *gin.Context) {
 // bound refuses work past the number of slots, and gives what it lets in a
 // deadline. Streams have bounds of their own, health must always answer.
 func (s *Server) bound(c *gin.Context) {
-	switch c.FullPath() {
-	case eventsPath, streamPath, "/healthz", "/readyz", "/metrics":
+	if path := c.FullPath(); path == eventsPath || path == streamPath || isProbe(path) {
 		c.Next()
 		return
 	}
@@ -142,13 +141,22 @@ func (s *Server) bound(c *gin.Context) {
 	c.Next()
 }
 
-// limitIP spends a token of the caller's address.
+// isProbe tells whether a path is for those who watch over the process.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" || path == "/metrics" }
+
+// limitIP spends a token of the caller's address, of pages as of the API; where browsers
+// log in one more, of which there are few.
 func (s *Server) limitIP(c *gin.Context) {
-	if !strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+	path := c.Request.URL.Path
+	if isProbe(path) {
 		c.Next()
 		return
 	}
-	if p := s.perIP.limit(c.Writer.Header(), c.ClientIP(), s.now()); p != nil {
+	p := s.perIP.limit(c.Writer.Header(), c.ClientIP(), s.now())
+	if p == nil && path == enterPath {
+		p = s.perEnter.limit(c.Writer.Header(), c.ClientIP(), s.now())
+	}
+	if p != nil {
 		s.fail(c, p)
 		return
 	}

@@ -23,6 +23,7 @@ type Server struct {
 	cursors  cursors
 	perIP    *buckets
 	perKey   *buckets
+	perEnter *buckets       // of addresses too
 	slots    chan struct{}  // one per request in work
 	streams  *streamCount   // of events
 	sockets  *streamCount   // of /v1/stream
@@ -39,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{
 		cfg: cfg, engine: gin.New(), cursors: cursors{cfg.CursorKey},
-		perIP: newBuckets("ip", cfg.PerIP, maxClients), perKey: newBuckets("key", cfg.PerKey, maxClients),
+		perIP: newBuckets("ip", cfg.PerIP, maxClients), perKey: newBuckets("key", cfg.PerKey, maxClients), perEnter: newBuckets("login", cfg.PerEnter, maxClients),
 		slots: make(chan struct{}, cfg.MaxConcurrent), streams: newStreamCount(maxStreams, maxStreamsPerKey), sockets: newStreamCount(maxSockets, maxSocketsPerIP), draining: make(chan struct{}),
 	}
 	var err error

@@ -60,6 +60,9 @@ func (s *Server) routeTrading() {
 	s.routeStream()
 }
 
+// enterPath is where browsers log in: one of the pages'.
+const enterPath = "/trade/enter"
+
 // routePages hands the trade page's paths on. Its answers have headers of its own.
 func (s *Server) routePages() {
 	if s.cfg.Pages == nil {
