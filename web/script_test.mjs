@@ -37,7 +37,7 @@ class Socket {
   static all = [];
   constructor() { this.readyState = 0; this.sent = []; Socket.all.push(this); }
   send(text) { this.sent.push(JSON.parse(text)); }
-  close() { this.readyState = 3; this.onclose(); }
+  close(code = 1006, reason = "") { this.readyState = 3; this.onclose({ code, reason }); }
   open() { this.readyState = 1; this.onopen(); }
   hear(message) { this.onmessage({ data: JSON.stringify(message) }); }
 }
@@ -47,7 +47,7 @@ function stream(t) {
   Socket.all = [];
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const taken = [];
-  const s = new Stream("ws://x", (m) => taken.push(m.seq));
+  const s = new Stream("ws://x", (m) => taken.push(m.seq), () => taken.push("over"));
   s.subscribe({ channel: "book", market: "A-B" });
   s.start();
   Socket.all[0].open();
@@ -104,4 +104,21 @@ test("what is no JSON closes the socket, and silence too", (t) => {
   s.heard = performance.now() - 9000;
   t.mock.timers.tick(1000);
   assert.equal(second.readyState, 3);
+});
+
+test("the end of the session is told, other ends are not", (t) => {
+  const { taken, socket } = stream(t);
+  for (const [code, reason, over] of [[1001, "the server stops; come back", false], [1008, "slow reader", false], [1006, "", false], [1008, "session ended", true]]) {
+    taken.length = 0;
+    Socket.all.at(-1).close(code, reason);
+    assert.deepEqual(taken, over ? ["over"] : [], reason);
+    t.mock.timers.tick(22500);
+    Socket.all.at(-1).open();
+  }
+  taken.length = 0;
+  Socket.all.at(-1).hear({ type: "error", code: "not_subscribed" });
+  assert.deepEqual(taken, []);
+  Socket.all.at(-1).hear({ type: "error", code: "unauthenticated", channel: "orders" });
+  assert.deepEqual(taken, ["over"]);
+  assert.equal(socket.readyState, 3);
 });

@@ -4,9 +4,10 @@
 const shortPause = 250, longPause = 15000, pingEvery = 1000, silence = 8000;
 
 export class Stream {
-  constructor(url, take) {
+  constructor(url, take, over) {
     this.url = url;
     this.take = take; // called with each message
+    this.over = over; // called where the session is over that the page is of
     this.subscriptions = new Map();
     this.seen = new Map(); // the last seq by subscription
     this.pause = shortPause;
@@ -53,9 +54,10 @@ export class Stream {
       try { message = JSON.parse(event.data); } catch { socket.close(); return; }
       this.receive(message);
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.socket = null;
+      if (event.code === 1008 && event.reason === "session ended") this.over();
       // Not all pages at the same moment.
       setTimeout(() => this.connect(), this.pause * (0.5 + Math.random()));
       this.pause = Math.min(2 * this.pause, longPause);
@@ -63,6 +65,7 @@ export class Stream {
   }
 
   receive(message) {
+    if (message.type === "error" && message.code === "unauthenticated") this.over();
     if (message.type !== "snapshot" && message.type !== "update") return;
     const key = keyOf(message), want = this.subscriptions.get(key);
     if (!want) return;

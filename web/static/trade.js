@@ -103,7 +103,7 @@ const takers = {
 };
 const url = new URL("/v1/stream", location.href);
 url.protocol = url.protocol.replace("http", "ws");
-const stream = new Stream(url, (message) => { const take = takers[message.channel]; if (take) take(message); });
+const stream = new Stream(url, (message) => { const take = takers[message.channel]; if (take) take(message); }, () => location.reload());
 for (const channel of ["book", "trades", "ticker"]) stream.subscribe({ channel, market });
 stream.subscribe({ channel: "candles", market, interval });
 if (data.private) for (const channel of ["orders", "balances"]) stream.subscribe({ channel });

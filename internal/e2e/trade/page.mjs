@@ -179,11 +179,18 @@ try {
   await live(page);
   step("the stream was lost and found");
 
+  // Whoever leaves in one tab has left in all: the others hear of it by their stream.
   listening = true;
-  await page.getByRole("button", { name: "Leave" }).click();
+  const tab = await page.context().newPage();
+  await tab.goto(plan.base + "/trade/ETH-USDC");
+  await live(tab);
+  await tab.getByRole("button", { name: "Leave" }).click();
+  await tab.getByText("To trade, log in").waitFor();
   await page.getByText("To trade, log in").waitFor();
+  assert.equal(await page.locator("#orders").count(), 0);
+  await live(page);
   assert.deepEqual(complaints, [], "what the browser complains about");
-  step("left");
+  step("left, in all tabs");
 } finally {
   await browser.close();
 }
