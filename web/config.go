@@ -35,6 +35,8 @@ type Sessions interface {
 	// it. kv.ErrMissing as Get.
 	Take(ctx context.Context, key string) ([]byte, error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Replace is Set where there is a value, and kv.ErrMissing where there is none.
+	Replace(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Delete(ctx context.Context, key string) error
 }
 

@@ -34,6 +34,8 @@ type store struct {
 	clock  func() time.Time
 	values map[string]stored
 	broken error // answered to who takes or reads
+
+	between func() // called before what was read is replaced
 }
 
 type stored struct {
@@ -73,6 +75,19 @@ func (s *store) Set(_ context.Context, key string, value []byte, ttl time.Durati
 	defer s.mu.Unlock()
 	s.values[key] = stored{value, s.clock().Add(ttl)}
 	return nil
+}
+
+func (s *store) Replace(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	if s.between != nil {
+		s.between()
+	}
+	s.mu.Lock()
+	_, ok := s.values[key]
+	s.mu.Unlock()
+	if !ok {
+		return kv.ErrMissing
+	}
+	return s.Set(ctx, key, value, ttl)
 }
 
 func (s *store) Delete(_ context.Context, key string) error {

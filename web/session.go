@@ -74,19 +74,20 @@ func (p *Pages) redeem(ctx context.Context, code string) (token string, ok bool,
 	}
 	now := p.cfg.Clock()
 	token = newToken()
-	if err := p.keep(ctx, token, session{Customer: string(customer), Began: now, Used: now}); err != nil {
+	if err := p.keep(ctx, p.cfg.Sessions.Set, token, session{Customer: string(customer), Began: now, Used: now}); err != nil {
 		return "", false, err
 	}
 	return token, true, nil
 }
 
-func (p *Pages) keep(ctx context.Context, token string, s session) error {
+// keep writes a session by Set, or by Replace where it may have ended meanwhile.
+func (p *Pages) keep(ctx context.Context, write func(context.Context, string, []byte, time.Duration) error, token string, s session) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("write session: %w", err)
 	}
 	left := min(sessionIdle, s.Began.Add(sessionLife).Sub(p.cfg.Clock()))
-	if err := p.cfg.Sessions.Set(ctx, keyOf("session", token), data, left); err != nil {
+	if err := write(ctx, keyOf("session", token), data, left); err != nil {
 		return fmt.Errorf("keep session: %w", err)
 	}
 	return nil
@@ -119,7 +120,11 @@ func (p *Pages) visitor(r *http.Request) visitor {
 	token, s := p.known(r)
 	if now := p.cfg.Clock(); token != "" && now.Sub(s.Used) >= touchEvery {
 		s.Used = now
-		if err := p.keep(r.Context(), token, s); err != nil {
+		err := p.keep(r.Context(), p.cfg.Sessions.Replace, token, s)
+		if errors.Is(err, kv.ErrMissing) {
+			return visitor{} // it was left a moment ago
+		}
+		if err != nil {
 			p.cfg.Logger.WarnContext(r.Context(), "a session's use is not kept", slog.Any("error", err))
 		}
 	}

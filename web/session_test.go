@@ -221,6 +221,20 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// TestALeftSessionDoesNotComeBack leaves while another request of the session is on its way.
+func TestALeftSessionDoesNotComeBack(t *testing.T) {
+	h := open(t)
+	h.login(t)
+	h.now = h.now.Add(2 * time.Minute) // its use is written again
+	h.store.between = func() { clear(h.store.values) }
+	if w := h.get("/trade/BTC-USDC"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "log in") {
+		t.Errorf("the other request is the customer's: %d", w.Code)
+	}
+	if h.logged() || len(h.store.values) != 0 {
+		t.Error("the session is back")
+	}
+}
+
 func TestFormsOfOtherSitesAndSessions(t *testing.T) {
 	h := open(t)
 	h.login(t)

@@ -37,6 +37,9 @@ type Store interface {
 	// Set keeps a value for ttl, which is above zero. ErrInvalid for what is beyond the
 	// bounds.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Replace is Set where the key has a value, in one step, and ErrMissing where it has
+	// none: what is forgotten stays so.
+	Replace(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	// Delete forgets a key; one that is not there is forgotten already.
 	Delete(ctx context.Context, key string) error
 	// Close gives back what the store holds. It is not used afterwards.

@@ -60,13 +60,22 @@ func TestBothDoTheSame(t *testing.T) {
 				model := map[string]kept{}
 				for range rapid.IntRange(1, 30).Draw(r, "steps") {
 					key := strconv.Itoa(run) + "/" + rapid.StringMatching(`[a-c]`).Draw(r, "key")
-					switch rapid.IntRange(0, 4).Draw(r, "what") {
+					switch rapid.IntRange(0, 5).Draw(r, "what") {
 					case 0:
 						value, ttl := rapid.String().Draw(r, "value"), time.Duration(rapid.IntRange(1, 20).Draw(r, "ttl"))*time.Second
 						if err := s.Set(t.Context(), key, []byte(value), ttl); err != nil {
 							r.Fatal(err)
 						}
 						model[key] = kept{value, now + ttl}
+					case 3:
+						value, was := rapid.String().Draw(r, "value"), model[key]
+						err := s.Replace(t.Context(), key, []byte(value), 5*time.Second)
+						if ok := now < was.until; ok != (err == nil) || !ok && !errors.Is(err, kv.ErrMissing) {
+							r.Fatalf("replace %s: %v, want %t", key, err, ok)
+						}
+						if err == nil {
+							model[key] = kept{value, now + 5*time.Second}
+						}
 					case 1:
 						if err := s.Delete(t.Context(), key); err != nil {
 							r.Fatal(err)
@@ -154,6 +163,7 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 			"no key":    s.Set(t.Context(), "", nil, time.Second),
 			"long key":  s.Set(t.Context(), strings.Repeat("k", kv.MaxKeyBytes+1), nil, time.Second),
 			"no time":   s.Set(t.Context(), "k", nil, 0),
+			"instead":   s.Replace(t.Context(), "", nil, time.Second),
 			"big value": s.Set(t.Context(), "k", make([]byte, kv.MaxValueBytes+1), time.Second),
 		} {
 			if !errors.Is(err, kv.ErrInvalid) {
@@ -206,6 +216,9 @@ func TestARedisThatIsAwayIsNoMissingKey(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := s.Take(t.Context(), "k"); !errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrMissing) {
+		t.Error(err)
+	}
+	if err := s.Replace(t.Context(), "k", nil, time.Second); !errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrMissing) {
 		t.Error(err)
 	}
 	if _, err := kv.Open("http://secret@x", "", nil); err == nil || strings.Contains(err.Error(), "secret") {

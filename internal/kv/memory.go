@@ -96,6 +96,16 @@ func (m *Memory) find(key string) (*item, *list.Element) {
 
 // Set implements Store.
 func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
+	return m.put(key, value, ttl, false)
+}
+
+// Replace implements Store.
+func (m *Memory) Replace(_ context.Context, key string, value []byte, ttl time.Duration) error {
+	return m.put(key, value, ttl, true)
+}
+
+// put is Set, or Replace where only what is there may be set.
+func (m *Memory) put(key string, value []byte, ttl time.Duration, there bool) error {
 	if err := check(key, value, ttl); err != nil {
 		return err
 	}
@@ -104,6 +114,9 @@ func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Durat
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if i, _ := m.find(key); there && i == nil {
+		return fmt.Errorf("replace %q: %w", key, ErrMissing)
+	}
 	if e, ok := m.at[key]; ok {
 		m.drop(e)
 	}

@@ -69,6 +69,18 @@ func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	return failed("set", key, r.client.Set(ctx, r.prefix+key, value, ttl).Err())
 }
 
+// Replace implements Store.
+func (r *Redis) Replace(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	if err := check(key, value, ttl); err != nil {
+		return err
+	}
+	err := r.client.SetArgs(ctx, r.prefix+key, value, redis.SetArgs{Mode: "XX", TTL: ttl}).Err()
+	if errors.Is(err, redis.Nil) {
+		return fmt.Errorf("replace %q: %w", key, ErrMissing)
+	}
+	return failed("replace", key, err)
+}
+
 // Delete implements Store.
 func (r *Redis) Delete(ctx context.Context, key string) error {
 	return failed("delete", key, r.client.Del(ctx, r.prefix+key).Err())
