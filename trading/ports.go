@@ -115,3 +115,17 @@ type Transfers interface {
 	Preference(ctx context.Context, customer string) (depositsToTrading bool, err error)
 	SetPreference(ctx context.Context, customer string, depositsToTrading bool) error
 }
+
+// TransferNews is what an owner is told of transfers: one that has ended, or that ends may
+// have been missed, so that transfers are to be read again.
+type TransferNews struct {
+	Transfer *Transfer
+	Lost     bool
+}
+
+// Endings tells owners when their transfers end; package trading/funding has one.
+type Endings interface {
+	// Watch tells of a customer's transfers that end from now on, until ctx ends. The
+	// channel is closed where the reader is too slow, or when ctx ends.
+	Watch(ctx context.Context, customer string) (<-chan TransferNews, error)
+}

@@ -229,6 +229,7 @@ func (c *workerCommand) tasks(e *env, h *house, metrics *prometheus.Registry, tr
 	if err := h.exchange.activities(&steps, h.intake, deposits); err != nil {
 		return nil, err
 	}
+	h.exchange.measure(metrics)
 	lock, err := dispatch.NewAdvisory(h.pool, "outbox")
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	actdeposit "strongroom/activities/deposit"
 	acttransfer "strongroom/activities/transfer"
@@ -47,6 +48,13 @@ func (c *workerCommand) exchange(e *env, h *house) (*exchange, error) {
 		return nil, errors.Join(err, x.close())
 	}
 	return x, nil
+}
+
+// measure counts transfers under way; nil has none.
+func (x *exchange) measure(metrics prometheus.Registerer) {
+	if x != nil {
+		metrics.MustRegister(x.store.Collector())
+	}
 }
 
 // close gives the connections back; nil has none.

@@ -148,9 +148,10 @@ func (s *Store) Conclude(ctx context.Context, id string) (trading.Transfer, erro
 	return s.end(ctx, id, state, reason)
 }
 
-// end notes how a transfer ended, once.
+// end notes how a transfer ended, once, and tells who listens.
 func (s *Store) end(ctx context.Context, id string, state trading.TransferState, reason string) (trading.Transfer, error) {
-	_, err := s.cfg.Pool.Exec(ctx, `UPDATE funding.request SET state = $2, reason = $3, updated_at = $4 WHERE id = $1 AND state = 'pending'`,
+	_, err := s.cfg.Pool.Exec(ctx, `WITH ended AS (UPDATE funding.request SET state = $2, reason = $3, updated_at = $4 WHERE id = $1 AND state = 'pending'
+		RETURNING id, customer) `+notifyEnded,
 		id, state, reason, s.cfg.Clock())
 	if err != nil {
 		return trading.Transfer{}, fmt.Errorf("end transfer %s: %w", id, err)
