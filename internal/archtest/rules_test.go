@@ -41,6 +41,9 @@ func layout() []rule {
 
 		{"compliance/...", "chainadapters custody compliance/..."},
 
+		// House money. What the signer and offline programs read knows nothing else.
+		{"treasury/intent", "money"},
+
 		// Adapters know their port; the signer knows neither database nor node.
 		{"chainadapters", "money"},
 		{"chainadapters/all", "chainadapters/..."},
