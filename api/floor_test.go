@@ -31,6 +31,7 @@ type floor struct {
 	down      error
 	seq       uint64
 	readers   []chan trading.Update
+	endings   chan trading.TransferNews
 	queue     int    // of a reader
 	during    func() // called while balances are read
 }
@@ -344,4 +345,34 @@ func (p purse) SetPreference(_ context.Context, _ string, on bool) error {
 	defer p.mu.Unlock()
 	p.prefers = on
 	return nil
+}
+
+// Watch implements trading.Endings.
+func (p purse) Watch(ctx context.Context, _ string) (<-chan trading.TransferNews, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down != nil {
+		return nil, p.down
+	}
+	ch := make(chan trading.TransferNews, p.queue)
+	p.endings = ch
+	return ch, nil
+}
+
+// end ends a transfer and tells of it, or only that something was lost.
+func (f *floor) end(id string, lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, t := range f.transfers {
+		if t.ID != id {
+			continue
+		}
+		t.State = trading.TransferDone
+		f.transfers[key] = t
+		if lost {
+			f.endings <- trading.TransferNews{Lost: true}
+		} else {
+			f.endings <- trading.TransferNews{Transfer: &t}
+		}
+	}
 }

@@ -233,7 +233,7 @@ func open(t *testing.T, changes ...func(*api.Config)) *house {
 		Deposits: h.vault, Withdrawals: h.vault, WithdrawalLog: h.vault, Events: h.vault, Chains: h.vault,
 		Gate: api.GateFunc(h.checkGate), Ready: map[string]api.Gate{"engine": api.GateFunc(h.checkGate)},
 		CursorKey: []byte("0123456789abcdef"), PerKey: api.Rate{PerSecond: 1e5, Burst: 1e5}, PerIP: api.Rate{PerSecond: 1e5, Burst: 1e5},
-		Trading:   &api.Trading{Orders: h.floor, Log: history{h.floor}, Data: h.floor, Transfers: purse{h.floor}, Catalog: h.floor},
+		Trading:   &api.Trading{Orders: h.floor, Log: history{h.floor}, Data: h.floor, Transfers: purse{h.floor}, Endings: purse{h.floor}, Catalog: h.floor},
 		EventPoll: 5 * time.Millisecond, Log: slog.New(slog.NewJSONHandler(&h.log, nil)), Clock: now, Metrics: prometheus.NewRegistry(),
 	}
 	for _, change := range changes {

@@ -41,15 +41,15 @@ func (s *Server) routeStream() {
 }
 
 // streamText describes the stream's messages in the document and on its page.
-const streamText = `A WebSocket with JSON text frames, at most 4 KiB each from the client. Markets are for everybody; orders and balances need a signed handshake (scope read), or the session of the trade page from the page's own origin.
+const streamText = `A WebSocket with JSON text frames, at most 4 KiB each from the client. Markets are for everybody; orders, balances and transfers need a signed handshake (scope read), or the session of the trade page from the page's own origin.
 
-The client sends {"op":"subscribe","channel":"book","market":"BTC-USDC"}, the same with "unsubscribe", or {"op":"ping"}, which is answered with {"type":"pong"}. Channels are book, trades, ticker and candles (with market; candles with interval too: 1s, 1m, 5m, 15m, 1h, 4h, 1d), and orders and balances (without). At most 32 subscriptions.
+The client sends {"op":"subscribe","channel":"book","market":"BTC-USDC"}, the same with "unsubscribe", or {"op":"ping"}, which is answered with {"type":"pong"}. Channels are book, trades, ticker and candles (with market; candles with interval too: 1s, 1m, 5m, 15m, 1h, 4h, 1d), and orders, balances and transfers (without). At most 32 subscriptions.
 
 Each subscription begins with a message of type snapshot and goes on with update: {"type":"update","channel":"book","market":"BTC-USDC","seq":812,"prev":809,...}. On channels of markets prev is the seq of the subscription's message before: where it is not, something was lost; subscribe again. A new snapshot may come at any time and replaces all before it. Messages of a market come at most ten times a second; a slow reader is told of the newest state in one message.
 
 book: bids and asks as lists of [price, quantity]; in a snapshot all, best first, in an update those that changed, quantity 0 for a level that is gone. trades: a list of seq, time, price, quantity, side (of who took), oldest first. ticker: last, bid, ask, open, high, low, change, baseVolume, quoteVolume, trades of the last 24 hours, with state and until of the market. candles: interval, and candles as GET candles lists them: those that changed.
 
-orders: in a snapshot all orders that wait, in an update orders as they are now and fills as they happened. balances: available and reserved of each asset, in an update those that changed. Updates have a greater seq than the snapshot before them, and nothing between is lost.
+orders: in a snapshot all orders that wait, in an update orders as they are now and fills as they happened. balances: available and reserved of each asset, in an update those that changed. On both, updates have a greater seq than the snapshot before them, and nothing between is lost. transfers: as GET transfers lists them, in a snapshot the newest, in an update one that has ended; seq is zero.
 
 Errors are {"type":"error","code":"unknown_market","text":"...","fix":"..."} and leave the stream open, but a frame that cannot be read closes it with status 1007. 1008 closes a client that does not read (slow reader) or sends too much, and within seconds a stream whose key was revoked (key revoked) or whose session is over (session ended); 1009 one whose frame is too large, 1001 says that the server goes away, 1013 that matching cannot be reached: come back.`
 

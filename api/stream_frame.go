@@ -11,12 +11,13 @@ import (
 
 // Channels of the stream.
 const (
-	channelBook     = "book"
-	channelTrades   = "trades"
-	channelTicker   = "ticker"
-	channelCandles  = "candles"
-	channelOrders   = "orders"
-	channelBalances = "balances"
+	channelBook      = "book"
+	channelTrades    = "trades"
+	channelTicker    = "ticker"
+	channelCandles   = "candles"
+	channelOrders    = "orders"
+	channelBalances  = "balances"
+	channelTransfers = "transfers"
 )
 
 // frame is what a client sends.
@@ -35,7 +36,9 @@ type topic struct {
 }
 
 // private tells whether only the account's owner hears of it.
-func (t topic) private() bool { return t.Channel == channelOrders || t.Channel == channelBalances }
+func (t topic) private() bool {
+	return t.Channel == channelOrders || t.Channel == channelBalances || t.Channel == channelTransfers
+}
 
 // complaint is what is wrong with a frame.
 type complaint struct {
@@ -102,7 +105,7 @@ func (f frame) check(hasMarket func(string) bool) *complaint {
 func (f frame) checkMarket(hasMarket func(string) bool) *complaint {
 	switch {
 	case !slices.Contains([]string{channelBook, channelTrades, channelTicker, channelCandles}, f.Channel):
-		return complain(topic{}, "unknown_channel", "there is no such channel", "use book, trades, ticker, candles, orders or balances")
+		return complain(topic{}, "unknown_channel", "there is no such channel", "use book, trades, ticker, candles, orders, balances or transfers")
 	case !hasMarket(f.Market):
 		return complain(topic{}, "unknown_market", "there is no such market", "use one that GET /v1/markets lists")
 	case f.Channel == channelCandles && intervalNames()[f.Interval] == 0:

@@ -250,6 +250,8 @@ func (k *socket) subscribe(ctx context.Context, t topic) *complaint {
 		return complain(t, "too_many_subscriptions", fmt.Sprintf("a stream has at most %d", maxSubscriptions), "unsubscribe from others, or open another stream")
 	case t.private() && k.customer == "":
 		return complain(t, "unauthenticated", "this channel is of an account", "sign the handshake, or log in on the trade page")
+	case t.Channel == channelTransfers && k.s.cfg.Trading.Endings == nil:
+		return complain(t, "unknown_channel", "nobody tells of transfers here", "use GET /v1/transfers")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	sub := &subscription{cancel: cancel, done: make(chan struct{})}
@@ -275,9 +277,12 @@ func (k *socket) unsubscribe(ctx context.Context, t topic) {
 
 // feed tells a subscription's news until it ends.
 func (k *socket) feed(ctx context.Context, t topic) {
-	if t.private() {
+	switch {
+	case t.Channel == channelTransfers:
+		k.feedTransfers(ctx, t)
+	case t.private():
 		k.feedAccount(ctx, t)
-		return
+	default:
+		k.feedMarket(ctx, t)
 	}
-	k.feedMarket(ctx, t)
 }

@@ -32,7 +32,9 @@ type Trading struct {
 	Log       trading.Log
 	Data      trading.MarketData
 	Transfers trading.Transfers
-	Catalog   Catalog
+	// Endings tells owners when transfers end; nil where nobody does.
+	Endings trading.Endings
+	Catalog Catalog
 	// Tiers is nil where all customers have tier 0.
 	Tiers Tiers
 }

@@ -35,6 +35,7 @@ type floor struct {
 	kept    kv.Store // sessions of browsers, snapshots of books
 	data    *live.Live
 	log     *blotter.Log
+	endings *funding.Endings
 	pages   *web.Pages
 	loops   []*keptLoop
 }
@@ -94,6 +95,10 @@ func (c *apiCommand) furnish(e *env, f *floor, numbers *settle.Registry, cfg flo
 	if f.store, err = funding.New(transfers); err != nil {
 		return err
 	}
+	if f.endings, err = funding.NewEndings(f.store, e.log); err != nil {
+		return err
+	}
+	f.loops = append(f.loops, newKeptLoop(keptConfig{name: "transfers", run: f.endings.Run, log: e.log, clock: e.clock}))
 	f.pulling, err = funding.NewPulling(funding.PullingConfig{
 		Store: f.store, Withdrawals: cfg.custody, Balances: f.desk, Assets: cfg.assets,
 	})
@@ -129,7 +134,7 @@ func (f *floor) open(cfg *api.Config) {
 		return
 	}
 	cfg.Withdrawals = f.pulling
-	cfg.Trading = &api.Trading{Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Catalog: f.catalog}
+	cfg.Trading = &api.Trading{Orders: f.desk, Log: f.log, Data: f.data, Transfers: f.store, Endings: f.endings, Catalog: f.catalog}
 	cfg.Pages, cfg.Session, cfg.SessionStands = f.pages, f.pages.Customer, f.pages.SessionStands
 }
 
