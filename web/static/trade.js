@@ -99,14 +99,14 @@ function refresh() {
 let candles = null, interval = "1m";
 const takers = {
   book: (m) => book.take(m), trades, ticker, candles: (m) => candles && candles.take(m),
-  orders: refresh, fills: refresh, balances: refresh,
+  orders: refresh, fills: refresh, balances: refresh, transfers: refresh,
 };
 const url = new URL("/v1/stream", location.href);
 url.protocol = url.protocol.replace("http", "ws");
 const stream = new Stream(url, (message) => { const take = takers[message.channel]; if (take) take(message); }, () => location.reload());
 for (const channel of ["book", "trades", "ticker"]) stream.subscribe({ channel, market });
 stream.subscribe({ channel: "candles", market, interval });
-if (data.private) for (const channel of ["orders", "balances"]) stream.subscribe({ channel });
+if (data.private) for (const channel of ["orders", "balances", "transfers"]) stream.subscribe({ channel });
 stream.start();
 
 // How old what is shown is: the socket's silence, or the shard's where it is older.
