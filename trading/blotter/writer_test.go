@@ -257,7 +257,7 @@ func TestCutsAndKillsChangeNothing(t *testing.T) {
 			kill()
 			if dead && err != nil && !errors.Is(err, errCut) {
 				kills++
-			} else if !errors.Is(err, errCut) {
+			} else if !errors.Is(err, errCut) && !errors.Is(err, blotter.ErrContended) { // the server may end what a killed one began
 				t.Fatal(err)
 			}
 			if runs++; runs > 2000 {
