@@ -53,6 +53,7 @@ type Engine struct {
 	guards    []guard  // by account, market
 	keys      keys
 	transfers transfers
+	mirror    *Frozen // the copy that keys.dirty is of
 
 	// What the step that runs has left to do.
 	out      []Event

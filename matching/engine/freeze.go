@@ -18,8 +18,9 @@ type Frozen struct {
 }
 
 // Freeze copies the state, into the memory of a Frozen that is no longer read where
-// one is given. It takes about as long as copying the bytes of what is in use; the
-// first time also as long as the system takes to give so much memory.
+// one is given. It takes about as long as copying the bytes of what is in use, of client
+// ids only of those that changed since Prepare copied them; the first time also as long as
+// the system takes to give so much memory.
 func (e *Engine) Freeze(into *Frozen) *Frozen {
 	if into == nil {
 		into = &Frozen{}
@@ -32,7 +33,8 @@ func (e *Engine) Freeze(into *Frozen) *Frozen {
 	f.accounts = copied(f.accounts, e.accounts, len(e.accounts))
 	f.balances = copied(f.balances, e.balances, len(e.balances))
 	f.guards = append(f.guards[:0], e.guards...)
-	f.keys.list = copied(f.keys.list, e.keys.list, int(e.keys.bound)+1)
+	e.mirrored(into)
+	e.keys.copyAll(&f.keys)
 	f.keys.first, f.keys.used = e.keys.first, e.keys.used
 	f.transfers.list = slices.Clip(e.transfers.list) // none ever changes
 	into.freezeMarkets(e)
@@ -44,14 +46,26 @@ func (e *Engine) Freeze(into *Frozen) *Frozen {
 const prepareStep = 4096
 
 // Prepare takes memory for the next Freeze, a little with each call, until there is as
-// much as a copy needs now: so that no copy has to wait while the system gives it.
-func (e *Engine) Prepare(into *Frozen) {
+// much as a copy needs now: so that no copy has to wait while the system gives it. Client
+// ids, which are the most and seldom change, it copies ahead, some for each of so many
+// commands that came since the last call.
+func (e *Engine) Prepare(into *Frozen, commands int) {
 	f := &into.e
 	f.rows = reached(f.rows, int(e.fresh)+1, len(e.rows))
 	f.extras = reached(f.extras, len(e.extras), len(e.rows))
 	f.accounts = reached(f.accounts, len(e.accounts), len(e.accounts))
 	f.balances = reached(f.balances, len(e.balances), len(e.balances))
-	f.keys.list = reached(f.keys.list, len(e.keys.list), int(e.keys.bound)+1)
+	e.mirrored(into)
+	e.keys.copySome(&f.keys, commands)
+}
+
+// mirrored has changes of client ids noted against a copy.
+func (e *Engine) mirrored(f *Frozen) {
+	if e.mirror == f {
+		return
+	}
+	e.mirror = f
+	e.keys.allDirty()
 }
 
 // reached writes to some more of memory where it was written to for fewer than need.
@@ -68,13 +82,22 @@ func reached[T any](memory []T, need, most int) []T {
 }
 
 // copied copies from into memory, taking some for as many as there may ever be where it
-// has too little: what is not written to costs nothing.
+// has too little: what is not written to costs nothing. It goes piece by piece, because
+// nothing else in the process can be stopped while one piece is copied, and so nothing
+// goes on that waits for that.
 func copied[T any](memory, from []T, most int) []T {
 	if cap(memory) < len(from) {
 		memory = hugepage.Make[T](most)
 	}
-	return append(memory[:0], from...)
+	memory = memory[:len(from)]
+	for at := 0; at < len(from); at += copyPiece {
+		end := min(at+copyPiece, len(from))
+		copy(memory[at:end], from[at:end])
+	}
+	return memory
 }
+
+const copyPiece = 1 << 14
 
 // freezeMarkets copies the ladders with their pages, which lie behind pointers: all of
 // one sort into one piece of memory each, so that little is taken from the allocator.

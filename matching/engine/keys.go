@@ -40,7 +40,21 @@ type keys struct {
 	used        uint32
 	bound       uint32
 	brief       bool // ids are kept no longer than their orders wait
+
+	dirty []uint64 // a bit for each chunk of entries that changed since it was copied
+	sweep uint32   // chunk that is looked at next
 }
+
+// A chunk of entries is copied as one. It is small, so that an id that changes costs
+// little to copy again.
+const (
+	chunkBits    = 8
+	chunkEntries = 1 << chunkBits
+	dirtyBits    = chunkBits + 6 // entries of a word of bits
+)
+
+// touch notes that an entry changes.
+func (k *keys) touch(i uint32) { k.dirty[i>>dirtyBits] |= 1 << (i >> chunkBits & 63) }
 
 // slot is a place of the table: an entry, and above it as much of the top of its hash
 // as there is room for. Zero is free.
@@ -58,7 +72,7 @@ func tableSize(n uint32) int {
 func newKeys(n uint32, brief bool) keys {
 	return keys{
 		list: hugepage.Make[keyEntry](int(n) + 1)[:1], index: hugepage.Make[uint32](tableSize(n)), bound: n, brief: brief,
-		entries: 1<<bits.Len32(n) - 1,
+		entries: 1<<bits.Len32(n) - 1, dirty: make([]uint64, n>>dirtyBits+1),
 	}
 }
 
@@ -89,6 +103,7 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 		i = uint32(len(k.list))
 		k.list = append(k.list, keyEntry{})
 	}
+	k.touch(i)
 	k.list[i] = keyEntry{key: key, order: order, time: now, account: account, open: true, past: k.brief, prev: k.tail}
 	mask, hash := uint64(len(k.index)-1), key.hash(account)
 	at := hash & mask
@@ -97,6 +112,7 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 	}
 	k.index[at] = k.slot(hash, i)
 	if k.tail != 0 {
+		k.touch(k.tail)
 		k.list[k.tail].next = i
 	} else {
 		k.first = i
@@ -111,6 +127,7 @@ func (k *keys) add(account uint32, key Key, order OrderID, now int64) uint32 {
 
 // ended notes that the order of an entry has ended.
 func (k *keys) ended(i uint32) {
+	k.touch(i)
 	k.list[i].open = false
 	if k.list[i].past {
 		k.remove(i)
@@ -123,6 +140,7 @@ func (k *keys) expire(until int64) {
 	for k.head != 0 && k.list[k.head].time <= until {
 		i := k.head
 		en := &k.list[i]
+		k.touch(i)
 		k.head = en.next
 		en.past = true
 		if !en.open {
@@ -148,12 +166,15 @@ func (k *keys) remove(i uint32) {
 	}
 	k.index[hole] = 0
 	en := &k.list[i]
+	k.touch(i)
 	if en.prev != 0 {
+		k.touch(en.prev)
 		k.list[en.prev].next = en.next
 	} else {
 		k.first = en.next
 	}
 	if en.next != 0 {
+		k.touch(en.next)
 		k.list[en.next].prev = en.prev
 	} else {
 		k.tail = en.prev

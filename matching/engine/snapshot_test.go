@@ -131,12 +131,18 @@ func FuzzRestoreSealed(f *testing.F) {
 // have written then, and its memory serves for the next one.
 func TestFrozenStaysAsItWas(t *testing.T) {
 	for seed := range uint64(20) {
-		var f *engine.Frozen
+		var f, spare *engine.Frozen = nil, &engine.Frozen{}
 		e, stream, image := snapshot(t, seed, 2000)
 		for round := range 3 {
-			f = e.Freeze(f)
+			f, spare = e.Freeze(spare), f
+			if spare == nil {
+				spare = &engine.Frozen{}
+			}
 			digest, seq := e.Digest(), f.Seq()
-			flow.Record(stream, e, 500)
+			for range 5 {
+				flow.Record(stream, e, 100)
+				e.Prepare(spare, int(seed)*40)
+			}
 			var b bytes.Buffer
 			if err := f.Snapshot(&b); err != nil {
 				t.Fatal(err)

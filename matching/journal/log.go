@@ -53,6 +53,8 @@ type Log struct {
 	peers    map[uint64]*peer
 	incoming map[uint64]string // received snapshot files by index
 	taken    int               // bytes of entries received since the last write
+	backlog  []job             // what the machine's goroutine has no room for yet
+	behind   int               // bytes of entries in it
 
 	proposals chan *Ticket
 	inbox     chan inbound

@@ -15,6 +15,9 @@ import (
 const (
 	maxDrain    = 256
 	maxReceived = 16 << 20
+	// slowTicks is how long a write may take before an operator is told: half of the
+	// shortest time after which others vote.
+	slowTicks = electionTicks / 2
 )
 
 // inbound is a message of another node, with the file that came with it if it brings a
@@ -64,9 +67,12 @@ func (l *Log) run() {
 // write serves all of it.
 func (l *Log) wait(tick <-chan time.Time) error {
 	l.taken = 0
+	jobs, next := l.waiting()
 	select {
 	case <-l.stop:
 		return nil
+	case jobs <- next:
+		l.handed()
 	case <-tick:
 		l.tick()
 	case in := <-l.inbox:
@@ -88,7 +94,10 @@ func (l *Log) drain(tick <-chan time.Time) error {
 		if l.taken > maxReceived {
 			break
 		}
+		jobs, next := l.waiting()
 		select {
+		case jobs <- next:
+			l.handed()
 		case <-tick:
 			l.tick()
 		case in := <-l.inbox:
@@ -143,6 +152,9 @@ func (l *Log) check(p []byte) {
 }
 
 func (l *Log) receive(in inbound) {
+	if len(in.m.GetEntries()) > 0 && l.behind > maxBehindBytes {
+		return // as if the network had lost it: the leader sends it again, more slowly
+	}
 	for _, e := range in.m.GetEntries() {
 		l.taken += len(e.GetData())
 	}
@@ -189,7 +201,7 @@ func (l *Log) ready(rd raft.Ready) error {
 	}
 	l.send(rd.Messages, true)
 	if mark != nil {
-		l.jobs <- job{restore: *mark}
+		l.hand(job{restore: *mark})
 	}
 	if !early {
 		l.apply(rd.CommittedEntries)
@@ -214,7 +226,7 @@ func (l *Log) persist(rd raft.Ready, mark *snapMark) error {
 // apply hands entries to the machine.
 func (l *Log) apply(entries []*raftpb.Entry) {
 	if len(entries) > 0 {
-		l.jobs <- job{entries: entries}
+		l.hand(job{entries: entries})
 	}
 }
 
@@ -224,7 +236,12 @@ func (l *Log) write(entries []*raftpb.Entry, mark *snapMark) error {
 	if l.hs != l.w.hs {
 		hs = &l.hs
 	}
-	return l.w.append(hs, entries, mark)
+	begun := l.cfg.Clock()
+	err := l.w.append(hs, entries, mark)
+	if took := l.cfg.Clock().Sub(begun); took > slowTicks*l.cfg.Tick {
+		l.cfg.Log.Warn("the disk was slow: others may take the lead", "node", l.cfg.Node, "took", took)
+	}
+	return err
 }
 
 // keep puts into memory what is on disk now.

@@ -10,6 +10,9 @@ import (
 	"strongroom/matching/wire"
 )
 
+// recent is how old an entry is at most that is not of a replay.
+const recent = time.Second
+
 // Machine is the state of a shard, a function of the log's entries. The log steps it;
 // readers come between two entries.
 type Machine struct {
@@ -123,7 +126,9 @@ func (m *Machine) Apply(epoch uint64, leading bool, entry []byte) error {
 		l.flush()
 	}
 	m.touched = m.touched[:0]
-	m.prepare()
+	if begun.UnixNano()-ns < recent.Nanoseconds() {
+		m.prepare(commands)
+	}
 	if m.metrics != nil {
 		m.metrics.count(&m.tally)
 	}

@@ -28,7 +28,7 @@ const stateHead = "SRSHARD\x02"
 type Durable interface {
 	Engine
 	Freeze(into *engine.Frozen) *engine.Frozen
-	Prepare(into *engine.Frozen)
+	Prepare(into *engine.Frozen, commands int)
 }
 
 var errNotDurable = errors.New("engine keeps no state")
@@ -70,11 +70,12 @@ func (m *Machine) Snapshot(before func(seq uint64) error) (io.WriterTo, error) {
 	return f, nil
 }
 
-// prepare takes memory for the next copy, which nobody waits for but where this node
-// leads.
-func (m *Machine) prepare() {
-	if e, ok := m.engine.(Durable); ok && m.leading && m.spare != nil {
-		e.Prepare(m.spare)
+// prepare takes memory for the next copy, also where this node follows: followers take
+// their snapshots when the leader does, and a shard whose nodes all stand still loses its
+// leader.
+func (m *Machine) prepare(commands int) {
+	if e, ok := m.engine.(Durable); ok && m.spare != nil {
+		e.Prepare(m.spare, commands)
 	}
 }
 

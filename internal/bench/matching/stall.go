@@ -39,7 +39,7 @@ func RunStalls(clock func() time.Time) (*Stalls, error) {
 		events = s.Do(e, events[:0])
 		mix.Saw(events)
 		if steps++; steps%stallEntry == 0 {
-			e.Prepare(copied)
+			e.Prepare(copied, stallEntry)
 		}
 	}
 	setup := mix.Setup()
