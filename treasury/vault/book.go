@@ -124,11 +124,12 @@ func (b *book) stays(id string) bool {
 // low, and high is never above the cap, so that neither calls for the other.
 type lines struct{ low, keep, high money.Units }
 
-// linesOf works the lines out. What fees may take is left free below the cap, because
-// a fee that is not needed stays in the vault.
+// linesOf works the lines out. Below the cap there is room for fees, because one that
+// is not needed stays in the vault, and for what is worth a move, because otherwise
+// a vault could be above its cap by less than that.
 func (b *book) linesOf(one *Balance) (lines, error) {
 	v := &one.Vault
-	room := v.Cap.SubFloor(b.reserve)
+	room := v.Cap.SubFloor(b.reserve).SubFloor(b.worth)
 	low, err := v.Floor.Add(one.Approved)
 	if err != nil {
 		return lines{}, err

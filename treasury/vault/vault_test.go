@@ -91,7 +91,7 @@ func TestSweeps(t *testing.T) {
 		"no small change for cold":       {hot: 1_001, warm: 0, want: []pay{sweepTo("warm-eth", 300), sweepTo("cold-eth", 199)}},
 		"a warm vault with little room":  {hot: 1_001, warm: 285, want: []pay{sweepTo("cold-eth", 250, 249)}},
 		"what withdrawals need stays":    {hot: 1_301, warm: 300, change: open(300, 0), want: []pay{sweepTo("cold-eth", 250, 249)}},
-		"they count up to the cap":       {hot: 1_301, warm: 300, change: open(5_000, 0), want: []pay{sweepTo("cold-eth", 317)}}, // keeps 1000-17 fees
+		"they count up to the cap":       {hot: 1_301, warm: 300, change: open(5_000, 0), want: []pay{sweepTo("cold-eth", 337)}}, // keeps 1000, less 17 fees and 20
 		"what leaves already is gone":    {hot: 1_301, warm: 300, change: flow("hot-eth-1", "", 299, 2)},
 		"what has not arrived stays":     {hot: 900, warm: 300, change: flow("", "hot-eth-1", 500, 0)},
 		"not while a refill is open":     {hot: 1_301, warm: 300, change: flow("warm-eth", "hot-eth-1", 100, 1), held: 301},
