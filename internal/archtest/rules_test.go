@@ -51,6 +51,7 @@ func layout() []rule {
 		{"chainadapters/chaintest/nodes", "money contracts chainadapters/... internal/devstack internal/testenv"},
 		{"chainadapters/chaintest/...", "money contracts chainadapters/..."},
 		{"chainadapters/bitcoin/network", ""},
+		{"chainadapters/bitcoin/multisig", "money chainadapters/bitcoin/network"},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
 		{"chainadapters/...", "money chainadapters"},
 		{"signer/client", "money chainadapters internal/gen/..."},
