@@ -43,6 +43,7 @@ func layout() []rule {
 
 		// House money. What the signer and offline programs read knows nothing else.
 		{"treasury/intent", "money"},
+		{"treasury/consent/...", "money treasury/intent treasury/consent"},
 		{"treasury/vault", "money treasury/intent"},
 
 		// Adapters know their port; the signer knows neither database nor node.
