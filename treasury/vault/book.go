@@ -159,14 +159,18 @@ func (b *book) move(m Move) (Move, error) {
 }
 
 // enough shortens what one side gives of want where what is left for the others would
-// not be worth a move; zero where it would not be itself.
-func (b *book) enough(give, want money.Units, last bool) money.Units {
+// not be worth a move and its fee; zero where it would not be itself.
+func (b *book) enough(give, want money.Units, last bool) (money.Units, error) {
+	least, err := b.worth.Add(b.s.Terms.Fee)
+	if err != nil {
+		return money.Units{}, err
+	}
 	give = money.Min(give, want)
-	if rest := want.SubFloor(give); !last && !rest.IsZero() && rest.Less(b.worth) {
-		give = give.SubFloor(b.worth.SubFloor(rest))
+	if rest := want.SubFloor(give); !last && !rest.IsZero() && rest.Less(least) {
+		give = give.SubFloor(least.SubFloor(rest))
 	}
 	if give.Less(b.worth) {
-		return money.Units{}
+		return money.Units{}, nil
 	}
-	return give
+	return give, nil
 }

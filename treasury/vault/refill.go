@@ -67,7 +67,10 @@ func (b *book) refill(hot *Balance, line lines, p *Plan) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		amount := b.enough(gives, line.high.SubFloor(hot.Projected), i == len(sides)-1)
+		amount, err := b.enough(gives, line.high.SubFloor(hot.Projected), i == len(sides)-1)
+		if err != nil {
+			return "", err
+		}
 		if amount.IsZero() {
 			continue
 		}

@@ -54,7 +54,10 @@ func (b *book) sweep(hot *Balance, p *Plan) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		amount := b.enough(to.room, want, i == len(sides)-1)
+		amount, err := b.enough(to.room, want, i == len(sides)-1)
+		if err != nil {
+			return "", err
+		}
 		if amount.IsZero() {
 			continue
 		}

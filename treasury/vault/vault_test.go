@@ -3,6 +3,7 @@ package vault_test
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,9 @@ func TestSweeps(t *testing.T) {
 		"at the cap":                     {hot: 1_000, warm: 300},
 		"one above it":                   {hot: 1_001, warm: 300, want: []pay{sweepTo("cold-eth", 250, 249)}}, // 1001-500, less two fees
 		"warm first up to its target":    {hot: 1_001, warm: 200, want: []pay{sweepTo("warm-eth", 100), sweepTo("cold-eth", 399)}},
-		"no small change for cold":       {hot: 1_001, warm: 0, want: []pay{sweepTo("warm-eth", 300), sweepTo("cold-eth", 199)}},
+		"what warm gets anyway":          {hot: 1_001, warm: 100, change: flow("", "warm-eth", 100, 0), want: []pay{sweepTo("warm-eth", 100), sweepTo("cold-eth", 399)}},
+		"warm has more than cold":        {hot: 1_001, warm: 0, want: []pay{sweepTo("warm-eth", 300), sweepTo("cold-eth", 199)}},
+		"no small change for cold":       {hot: 1_001, warm: 0, change: warmTarget(490), want: []pay{sweepTo("warm-eth", 239, 239), sweepTo("cold-eth", 20)}},
 		"a warm vault with little room":  {hot: 1_001, warm: 285, want: []pay{sweepTo("cold-eth", 250, 249)}},
 		"what withdrawals need stays":    {hot: 1_301, warm: 300, change: open(300, 0), want: []pay{sweepTo("cold-eth", 250, 249)}},
 		"they count up to the cap":       {hot: 1_301, warm: 300, change: open(5_000, 0), want: []pay{sweepTo("cold-eth", 337)}}, // keeps 1000, less 17 fees and 20
@@ -172,6 +175,10 @@ func flow(from, to string, amount, fee uint64) func(*vault.State) {
 	}
 }
 
+func warmTarget(n uint64) func(*vault.State) {
+	return func(s *vault.State) { s.Holdings[1].Vault.Target = units(n) }
+}
+
 func lapsed(i int) func(*vault.State) {
 	return func(s *vault.State) { s.Proofs[i].At -= proofDays * 24 * 3600 }
 }
@@ -187,6 +194,37 @@ func TestWhoCannotPayComesFirst(t *testing.T) {
 	p, err := vault.Refills(s)
 	if err != nil || len(p.Moves) != 1 || p.Moves[0].To != "hot-eth-2" || len(p.Held) != 1 || p.Held[0].Vault != "hot-eth-1" {
 		t.Fatalf("%+v, %v", p, err)
+	}
+}
+
+// TestAPlanHasABound: no more transactions than MaxParts are under way to refill or to
+// sweep one vault, whoever is at the other side.
+func TestAPlanHasABound(t *testing.T) {
+	for name, c := range map[string]struct {
+		hot  uint64
+		plan func(*vault.State) (vault.Plan, error)
+	}{"sweep": {9_000, vault.Sweeps}, "refill": {0, vault.Refills}} {
+		s := state(c.hot, 0, 9_000)
+		s.Terms.Limit = units(40)
+		s.Holdings[1].Vault.Target, s.Holdings[1].Vault.Floor = units(500), units(0) // 13 parts
+		open(500, 500)(s)
+		if name == "refill" {
+			s.Holdings[1].Final = units(500)
+		}
+		p, err := c.plan(s)
+		if err != nil || len(p.Moves) != 2 || len(p.Moves[0].Parts)+len(p.Moves[1].Parts) != vault.MaxParts {
+			t.Fatalf("%s: %v, %v", name, short(p.Moves), err)
+		}
+		another := vault.Holding{Vault: coldVault(), Final: units(9_000)}
+		another.Vault.ID = "cold-eth-2"
+		s.Holdings = append(s.Holdings, another)
+		s.Proofs = append(s.Proofs, vault.Proof{Vault: another.Vault.ID, At: now().Unix()})
+		for i, m := range p.Moves {
+			s.Flows = append(s.Flows, m.Flows("move "+strconv.Itoa(i))...)
+		}
+		if p, err = c.plan(s); err != nil || len(p.Moves) != 0 || len(p.Held) != 1 {
+			t.Errorf("%s: again: %v, %+v, %v", name, short(p.Moves), p.Held, err)
+		}
 	}
 }
 
