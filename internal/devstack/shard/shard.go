@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -123,9 +125,10 @@ func (s *Shard) StartNode(i int) error {
 	if err != nil {
 		return fmt.Errorf("open log of node %d: %w", i+1, err)
 	}
-	defer func() { _ = log.Close() }()                    // the process has its own
-	cmd := exec.Command(s.cfg.Bin, args...)               //nolint:gosec,noctx // our own program; it ends by Kill or Stop
-	cmd.Stdout, cmd.Stderr = log, log                     //
+	defer func() { _ = log.Close() }()      // the process has its own
+	cmd := exec.Command(s.cfg.Bin, args...) //nolint:gosec,noctx // our own program; it ends by Kill or Stop
+	cmd.Stdout, cmd.Stderr = log, log       //
+	cmd.Env = environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for us to pass on
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start node %d: %w", i+1, err)
@@ -134,6 +137,12 @@ func (s *Shard) StartNode(i int) error {
 	defer s.mu.Unlock()
 	s.nodes[i] = cmd
 	return nil
+}
+
+// environment is what a node gets of ours: nothing that sets its flags, which might be
+// meant for the node of a stack beside it.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "STRONGROOM_") })
 }
 
 // take gives up a node's process, nil where it does not run.
