@@ -45,6 +45,7 @@ func layout() []rule {
 		{"treasury/intent", "money"},
 		{"treasury/consent/...", "money treasury/intent treasury/consent"},
 		{"treasury/vault", "money treasury/intent"},
+		{"treasury/addressbook", "custody"}, // what looks alike
 
 		// Adapters know their port; the signer knows neither database nor node.
 		{"chainadapters", "money"},
