@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"strongroom/chainadapters/bitcoin/network"
 )
 
 // Bounds of a descriptor's text.
@@ -59,6 +57,19 @@ func ParseDescriptor(networkName, text string) (v Vault, branch uint32, err erro
 	if sum != want {
 		return Vault{}, 0, fmt.Errorf("%w: descriptor: checksum %.20q does not match its text", ErrVault, sum)
 	}
+	v, branch, err = parseExpression(body)
+	if err != nil {
+		return Vault{}, 0, err
+	}
+	v.Network = networkName
+	if _, err := Open(v); err != nil {
+		return Vault{}, 0, err
+	}
+	return v, branch, nil
+}
+
+// parseExpression reads wsh(sortedmulti(k,key,…)), all keys of one branch.
+func parseExpression(body string) (v Vault, branch uint32, err error) {
 	inner, opened := strings.CutPrefix(body, "wsh(sortedmulti(")
 	inner, closed := strings.CutSuffix(inner, "))")
 	parts := strings.Split(inner, ",")
@@ -66,7 +77,7 @@ func ParseDescriptor(networkName, text string) (v Vault, branch uint32, err erro
 	if !opened || !closed || err != nil || strconv.FormatUint(k, 10) != parts[0] {
 		return Vault{}, 0, fmt.Errorf("%w: descriptor is not wsh(sortedmulti(k,key,…))", ErrVault)
 	}
-	v = Vault{Network: networkName, K: int(k)}
+	v.K = int(k)
 	for i, part := range parts[1:] {
 		key, of, err := parseKeyExpression(part)
 		if err != nil {
@@ -76,12 +87,6 @@ func ParseDescriptor(networkName, text string) (v Vault, branch uint32, err erro
 			return Vault{}, 0, fmt.Errorf("%w: descriptor: key %d is of another branch", ErrVault, i)
 		}
 		v.Keys, branch = append(v.Keys, key), of
-	}
-	if _, err := Open(v); err != nil {
-		return Vault{}, 0, err
-	}
-	if params, _ := network.ByName(networkName); params.Name != "" {
-		v.Network = params.Name
 	}
 	return v, branch, nil
 }
@@ -123,7 +128,7 @@ func descriptorChecksum(text string) (string, error) {
 		if at < 0 {
 			return "", fmt.Errorf("%w: descriptor: character %q at %d", ErrVault, text[i], i)
 		}
-		sum = descriptorStep(sum, uint64(at)&31) //nolint:gosec // an index
+		sum = descriptorStep(sum, uint64(at)&31)
 		class, classes = class*3+uint64(at)>>5, classes+1
 		if classes == 3 {
 			sum, class, classes = descriptorStep(sum, class), 0, 0

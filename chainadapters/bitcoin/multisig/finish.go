@@ -80,7 +80,8 @@ func (w *Wallet) Finalize(raw []byte) (tx []byte, txid string, err error) {
 		if len(witness) != 1+w.vault.K {
 			return nil, "", fmt.Errorf("%w: input %d: %d of %d", ErrIncomplete, i, len(witness)-1, w.vault.K)
 		}
-		signed.TxIn[i].Witness = append(witness, p.witness)
+		witness = append(witness, p.witness)
+		signed.TxIn[i].Witness = witness
 	}
 	if err := k.execute(signed); err != nil {
 		return nil, "", err

@@ -180,3 +180,12 @@ func (h *house) combine(t fataler, raws ...[]byte) []byte {
 	}
 	return raw
 }
+
+func unsigned(t fataler, raw []byte) *wire.MsgTx {
+	t.Helper()
+	packet, err := parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packet.UnsignedTx
+}

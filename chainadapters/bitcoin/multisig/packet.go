@@ -95,19 +95,9 @@ func scan(raw []byte) ([][]field, error) {
 		return nil, fmt.Errorf("%w: no PSBT of version 0, or of %d bytes where %d are the most", ErrPSBT, len(raw), MaxBytes)
 	}
 	r := bytes.NewReader(rest)
-	global, err := scanMap(r, "global", func(key []byte) bool { return len(key) == 1 && key[0] == globalTx })
+	global, tx, err := scanGlobal(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(global) != 1 {
-		return nil, fmt.Errorf("%w: without a transaction", ErrPSBT)
-	}
-	tx := wire.NewMsgTx(txVersion)
-	if err := tx.DeserializeNoWitness(bytes.NewReader(global[0].value)); err != nil {
-		return nil, fmt.Errorf("%w: transaction: %w", ErrPSBT, err)
-	}
-	if len(tx.TxIn) == 0 || len(tx.TxIn) > MaxInputs || len(tx.TxOut) == 0 || len(tx.TxOut) > MaxOutputs {
-		return nil, fmt.Errorf("%w: %d inputs and %d outputs, at most %d and %d", ErrPSBT, len(tx.TxIn), len(tx.TxOut), MaxInputs, MaxOutputs)
 	}
 	maps := [][]field{global}
 	for i := range len(tx.TxIn) + len(tx.TxOut) {
@@ -125,6 +115,25 @@ func scan(raw []byte) ([][]field, error) {
 		return nil, fmt.Errorf("%w: %d bytes after its end", ErrPSBT, r.Len())
 	}
 	return maps, nil
+}
+
+// scanGlobal reads the global map, which has the transaction and nothing else.
+func scanGlobal(r *bytes.Reader) ([]field, *wire.MsgTx, error) {
+	global, err := scanMap(r, "global", func(key []byte) bool { return len(key) == 1 && key[0] == globalTx })
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(global) != 1 {
+		return nil, nil, fmt.Errorf("%w: without a transaction", ErrPSBT)
+	}
+	tx := wire.NewMsgTx(txVersion)
+	if err := tx.DeserializeNoWitness(bytes.NewReader(global[0].value)); err != nil {
+		return nil, nil, fmt.Errorf("%w: transaction: %w", ErrPSBT, err)
+	}
+	if len(tx.TxIn) == 0 || len(tx.TxIn) > MaxInputs || len(tx.TxOut) == 0 || len(tx.TxOut) > MaxOutputs {
+		return nil, nil, fmt.Errorf("%w: %d inputs and %d outputs, at most %d and %d", ErrPSBT, len(tx.TxIn), len(tx.TxOut), MaxInputs, MaxOutputs)
+	}
+	return global, tx, nil
 }
 
 func knownInput(key []byte) bool {

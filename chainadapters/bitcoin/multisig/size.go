@@ -26,9 +26,9 @@ const (
 	// maxSatoshi is all that can exist on a network of this family (84 million
 	// coins, Litecoin's number).
 	maxSatoshi = 84_000_000 * 100_000_000
-	// What a fee must be between, in base units per 1,000 virtual bytes: what nodes
-	// relay, and what is absurd.
+	// MinSatPerKVB is the fee that nodes relay, in base units per 1,000 virtual bytes.
 	MinSatPerKVB = 1_000
+	// MaxSatPerKVB is where a fee gets absurd.
 	MaxSatPerKVB = 500_000
 	// maxFeeShare: a fee of more than a tenth of what is spent is absurd.
 	maxFeeShare = 10
@@ -39,7 +39,7 @@ const (
 // inputWeight is what an input of the vault weighs when it is signed by K.
 func (w *Wallet) inputWeight() int {
 	script := 1 + len(w.accounts)*(1+publicKeyBytes) + 2
-	witness := 1 + 1 + w.vault.K*(1+signatureBytes) + wire.VarIntSerializeSize(uint64(script)) + script //nolint:gosec // small
+	witness := 1 + 1 + w.vault.K*(1+signatureBytes) + wire.VarIntSerializeSize(uint64(script)) + script
 	return inputBytes*perByte + witness
 }
 

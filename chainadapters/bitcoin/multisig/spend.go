@@ -3,6 +3,7 @@ package multisig
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -215,7 +216,7 @@ func plus(sum uint64, value int64) (uint64, error) {
 	}
 	next, carry := bits.Add64(sum, uint64(value), 0)
 	if carry != 0 || next > maxSatoshi {
-		return 0, fmt.Errorf("more than can exist")
+		return 0, errors.New("more than can exist")
 	}
 	return next, nil
 }

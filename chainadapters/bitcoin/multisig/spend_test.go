@@ -123,7 +123,7 @@ func TestFeesAreExact(t *testing.T) {
 		var total uint64
 		for i := range rapid.IntRange(1, 4).Draw(t, "coins") {
 			amount := rapid.Int64Range(2_000_000, 10_000_000_000).Draw(t, "coin")
-			total += uint64(amount) //nolint:gosec // positive
+			total += uint64(amount)
 			s.Coins = append(s.Coins, h.coin(t, rapid.Uint32Range(0, 1).Draw(t, "branch"), rapid.Uint32Range(0, 50).Draw(t, "index"), amount, byte(i)))
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "payments") {
@@ -166,8 +166,8 @@ func checkWeight(t fataler, h *house, raw []byte, signatures int) {
 			longest += signatureBytes - len(signature)
 		}
 	}
-	actual := uint64(tx.SerializeSizeStripped()*3 + tx.SerializeSize())                   //nolint:gosec // sizes
-	if estimate := h.weight(len(tx.TxIn), tx.TxOut); estimate != actual+uint64(longest) { //nolint:gosec // not negative
+	actual := uint64(tx.SerializeSizeStripped()*3 + tx.SerializeSize())
+	if estimate := h.weight(len(tx.TxIn), tx.TxOut); estimate != actual+uint64(longest) {
 		t.Fatalf("estimate %d, weight %d with %d signatures shorter by %d in all", estimate, actual, signatures, longest)
 	}
 }

@@ -3,6 +3,7 @@ package multisig
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ func (w *Wallet) add(c Cosigner) error {
 		}
 	}
 	for branch := range w.branches {
-		key, err := account.Derive(uint32(branch)) //nolint:gosec // 0 or 1
+		key, err := account.Derive(uint32(branch))
 		if err != nil {
 			return fmt.Errorf("xpub: derive branch %d: %w", branch, err)
 		}
@@ -138,22 +139,30 @@ func readOrigin(c Cosigner, params network.Params) (origin, error) {
 		return origin{}, fmt.Errorf("fingerprint: %.20q is not eight hex digits in lower case", c.Fingerprint)
 	}
 	o := origin{fingerprint: binary.LittleEndian.Uint32(raw)}
-	steps := strings.Split(c.Path, "/")
+	if o.path, err = readPath(c.Path); err != nil {
+		return origin{}, err
+	}
+	if o.path != [accountDepth]uint32{hardened + purpose, hardened + params.CoinType, o.path[2], hardened + scriptType} {
+		return origin{}, fmt.Errorf("path: %s is not m/48'/%d'/account'/2' of %s", c.Path, params.CoinType, params.Name)
+	}
+	return o, nil
+}
+
+// readPath reads m and four hardened steps.
+func readPath(text string) (path [accountDepth]uint32, err error) {
+	steps := strings.Split(text, "/")
 	if len(steps) != 1+accountDepth || steps[0] != "m" {
-		return origin{}, fmt.Errorf("path: %.60q is not m/48'/coin'/account'/2'", c.Path)
+		return path, fmt.Errorf("path: %.60q is not m/48'/coin'/account'/2'", text)
 	}
 	for i, step := range steps[1:] {
 		digits, ok := strings.CutSuffix(step, "'")
 		n, err := strconv.ParseUint(digits, 10, 31)
 		if err != nil || !ok || strconv.FormatUint(n, 10) != digits {
-			return origin{}, fmt.Errorf("path: %.60q is not m/48'/coin'/account'/2'", c.Path)
+			return path, fmt.Errorf("path: %.60q is not m/48'/coin'/account'/2'", text)
 		}
-		o.path[i] = hardened + uint32(n)
+		path[i] = hardened + uint32(n)
 	}
-	if o.path[0] != hardened+purpose || o.path[1] != hardened+params.CoinType || o.path[3] != hardened+scriptType {
-		return origin{}, fmt.Errorf("path: %s is not m/48'/%d'/account'/2' of %s", c.Path, params.CoinType, params.Name)
-	}
-	return o, nil
+	return path, nil
 }
 
 // readAccount reads the extended public key at an origin.
@@ -163,7 +172,7 @@ func readAccount(xpub string, o origin, params network.Params) (*hdkeychain.Exte
 	case err != nil:
 		return nil, fmt.Errorf("xpub: %w", err)
 	case key.IsPrivate():
-		return nil, fmt.Errorf("xpub: is a private key; take it off this machine and use another one")
+		return nil, errors.New("xpub: is a private key; take it off this machine and use another one")
 	case [4]byte(key.Version()) != params.HDPublicID:
 		return nil, fmt.Errorf("xpub: its version is not that of %s; export it as xpub or tpub", params.Name)
 	case key.Depth() != accountDepth || key.ChildIndex() != o.path[accountDepth-1]:
