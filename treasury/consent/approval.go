@@ -91,6 +91,12 @@ func (a *Approval) Check() error {
 		return fmt.Errorf("%w: reason is missing: whoever denies says why", ErrApproval)
 	case a.At <= 0:
 		return fmt.Errorf("%w: at %d is not a time", ErrApproval, a.At)
+	}
+	return a.checkSigned()
+}
+
+func (a *Approval) checkSigned() error {
+	switch {
 	case len(a.Payload) > MaxPayloadBytes:
 		return fmt.Errorf("%w: payload has %d bytes, at most %d are read", ErrApproval, len(a.Payload), MaxPayloadBytes)
 	case len(a.Payload) > 0 != (a.Scheme == WebAuthn):
@@ -106,9 +112,12 @@ func (a *Approval) Late(now time.Time) bool {
 	return now.Sub(time.Unix(a.At, 0)) > ChallengeLife
 }
 
-// Digest names an approval: two are the same if, and only if, each field is.
+// Digest names what was signed, by whom and with which key. The signature itself is no
+// part of it: those of ECDSA can be written in two ways.
 func (a *Approval) Digest() [sha256.Size]byte {
-	text, err := json.Marshal(a)
+	unsigned := *a
+	unsigned.Signature = nil
+	text, err := json.Marshal(&unsigned)
 	if err != nil { // strings, numbers and bytes always encode
 		return [sha256.Size]byte{}
 	}
@@ -168,21 +177,24 @@ func strict(text []byte, v any) error {
 // maxID bounds the ids of people, keys and groups.
 const maxID = 64
 
-// identifier accepts short names: small letters, digits and single separators between.
+// identifier accepts short names: small letters and digits, with single separators
+// between them.
 func identifier(s string) bool {
 	if s == "" || len(s) > maxID {
 		return false
 	}
-	last := byte('-')
+	separated := true // one more here would be the first, or the second in a row
 	for at := range len(s) {
-		c := s[at]
-		plain := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
-		if !plain && (c != '-' && c != '_' && c != '.' || last == '-' || last == '_' || last == '.') {
+		switch c := s[at]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			separated = false
+		case (c == '-' || c == '_' || c == '.') && !separated:
+			separated = true
+		default:
 			return false
 		}
-		last = c
 	}
-	return last != '-' && last != '_' && last != '.'
+	return !separated
 }
 
 // legible accepts text in which a person sees everything, as intents do.

@@ -98,25 +98,31 @@ func (r *cborReader) skip(depth int) error {
 	if depth > maxCBORDepth || number > uint64(len(r.rest)) && major >= cborBytes && major <= cborMap {
 		return errCBOR // each member takes a byte at least
 	}
-	items := uint64(0)
-	switch major {
-	case cborBytes, cborText:
+	if major == cborBytes || major == cborText {
 		text := r.rest[:number]
 		r.rest = r.rest[number:]
 		if major == cborText && !utf8.Valid(text) {
 			return errCBOR
 		}
-	case cborArray:
-		items = number
-	case cborMap:
-		items = 2 * number
-	case cborTag:
-		items = 1
+		return nil
 	}
-	for range items {
+	for range members(major, number) {
 		if err := r.skip(depth + 1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// members is how many items an item holds.
+func members(major int, number uint64) uint64 {
+	switch major {
+	case cborArray:
+		return number
+	case cborMap:
+		return 2 * number
+	case cborTag:
+		return 1
+	}
+	return 0
 }

@@ -148,7 +148,7 @@ func typedApproval(i *intent.Intent, h intent.Hash, a *Approval) *typed {
 	return newTyped(i.Environment, chain, approvalType, "Approval",
 		bytesField("intent", h), textField("action", string(i.Action)), textField("summary", Summary(i)),
 		boolField("approve", a.Verdict == Approve), textField("person", a.Person),
-		numberField("at", uint64(max(a.At, 0))), textField("reason", a.Reason)) //nolint:gosec // not negative
+		numberField("at", uint64(max(a.At, 0))), textField("reason", a.Reason))
 }
 
 // TypedHash is what a hardware wallet signs for an approval: the EIP-712 hash. Only

@@ -42,7 +42,7 @@ func (f *Freeze) TypedData() ([]byte, error) { return f.typed().json() }
 func (f *Freeze) typed() *typed {
 	return newTyped(f.Environment, mainnet, freezeType, "Freeze",
 		textField("environment", f.Environment), textField("person", f.Person),
-		numberField("at", uint64(max(f.At, 0))), textField("reason", f.Reason)) //nolint:gosec // not negative
+		numberField("at", uint64(max(f.At, 0))), textField("reason", f.Reason))
 }
 
 // ParseFreeze reads the JSON of a freeze: known members, each once, and nothing else.

@@ -52,35 +52,32 @@ func ParseRequirement(text []byte) (Requirement, error) {
 func (r *Requirement) Check() error { return r.check(1) }
 
 func (r *Requirement) check(depth int) error {
-	kinds := 0
-	for _, there := range []bool{r.Group != "" || r.Count != 0, len(r.All) > 0, len(r.Any) > 0} {
-		if there {
-			kinds++
-		}
-	}
+	group := r.Group != "" || r.Count != 0
+	members := append(slices.Clone(r.All), r.Any...)
 	switch {
 	case depth > MaxDepth:
 		return fmt.Errorf("%w: it is nested more than %d deep", ErrRequirement, MaxDepth)
-	case kinds != 1:
-		return fmt.Errorf("%w: it has %d of group with count, all, any: give one", ErrRequirement, kinds)
-	case len(r.All) > MaxMembers || len(r.Any) > MaxMembers:
+	case group == (len(members) > 0), len(r.All) > 0 && len(r.Any) > 0:
+		return fmt.Errorf("%w: give one of group with count, all, and any", ErrRequirement)
+	case len(members) > MaxMembers:
 		return fmt.Errorf("%w: all or any has more than %d members", ErrRequirement, MaxMembers)
+	case group:
+		return r.checkGroup()
 	}
-	if r.Group != "" || r.Count != 0 {
-		if !identifier(r.Group) {
-			return fmt.Errorf("%w: group %.40q is not a short name in small letters", ErrRequirement, r.Group)
+	for at := range members {
+		if err := members[at].check(depth + 1); err != nil {
+			return err
 		}
-		if r.Count < 1 || r.Count > MaxCount {
-			return fmt.Errorf("%w: count of %s is %d: give 1 to %d", ErrRequirement, r.Group, r.Count, MaxCount)
-		}
-		return nil
 	}
-	for _, members := range [][]Requirement{r.All, r.Any} {
-		for at := range members {
-			if err := members[at].check(depth + 1); err != nil {
-				return err
-			}
-		}
+	return nil
+}
+
+func (r *Requirement) checkGroup() error {
+	if !identifier(r.Group) {
+		return fmt.Errorf("%w: group %.40q is not a short name in small letters", ErrRequirement, r.Group)
+	}
+	if r.Count < 1 || r.Count > MaxCount {
+		return fmt.Errorf("%w: count of %s is %d: give 1 to %d", ErrRequirement, r.Group, r.Count, MaxCount)
 	}
 	return nil
 }

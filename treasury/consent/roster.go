@@ -161,16 +161,23 @@ func (r *Roster) checkSite() error {
 		return fmt.Errorf("%w: origins: there are %d, name 1 to %d", ErrRoster, len(r.Origins), MaxOrigins)
 	}
 	for _, origin := range r.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme+"://"+u.Host != origin || origin != strings.ToLower(origin) {
-			return fmt.Errorf("%w: origins: %.80q is not written as browsers do, as in https://pay.example", ErrRoster, origin)
+		if err := checkOrigin(origin, r.RPID); err != nil {
+			return fmt.Errorf("%w: origins: %.80q %w", ErrRoster, origin, err)
 		}
-		if u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") {
-			return fmt.Errorf("%w: origins: %.80q: only https is safe, or http on localhost", ErrRoster, origin)
-		}
-		if u.Hostname() != r.RPID && !strings.HasSuffix(u.Hostname(), "."+r.RPID) {
-			return fmt.Errorf("%w: origins: %.80q is not of the site %s", ErrRoster, origin, r.RPID)
-		}
+	}
+	return nil
+}
+
+func checkOrigin(origin, site string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme+"://"+u.Host != origin || origin != strings.ToLower(origin) {
+		return errors.New("is not written as browsers do, as in https://pay.example")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") {
+		return errors.New("is not safe: take https, or http on localhost")
+	}
+	if u.Hostname() != site && !strings.HasSuffix(u.Hostname(), "."+site) {
+		return fmt.Errorf("is not of the site %s", site)
 	}
 	return nil
 }
@@ -271,20 +278,12 @@ func (p *Person) checkKeys(seen map[string]string) error {
 
 // Check reports a key whose parts do not fit its scheme.
 func (k *Key) Check() error {
-	if len(k.Public) > maxPublic || len(k.Credential) > maxCredential {
-		return errors.New("public or credential is too long")
-	}
 	if k.Scheme != WebAuthn && (len(k.Credential) != 0 || k.Synced) {
 		return errors.New("credential and synced are of passkeys")
 	}
 	switch k.Scheme {
 	case WebAuthn:
-		if len(k.Credential) == 0 {
-			return errors.New("credential is missing: give the id of the passkey")
-		}
-		if _, err := parseCOSE(k.Public); err != nil {
-			return fmt.Errorf("public: %w", err)
-		}
+		return k.checkPasskey()
 	case Ed25519:
 		if len(k.Public) != ed25519.PublicKeySize {
 			return fmt.Errorf("public has %d bytes, an Ed25519 key %d", len(k.Public), ed25519.PublicKeySize)
@@ -295,6 +294,16 @@ func (k *Key) Check() error {
 		}
 	default:
 		return fmt.Errorf("scheme %.40q: it is webauthn, ed25519 or eip712", k.Scheme)
+	}
+	return nil
+}
+
+func (k *Key) checkPasskey() error {
+	if len(k.Credential) == 0 || len(k.Credential) > maxCredential || len(k.Public) > maxPublic {
+		return errors.New("credential is missing, or it or public is too long: give those of the passkey")
+	}
+	if _, err := parseCOSE(k.Public); err != nil {
+		return fmt.Errorf("public: %w", err)
 	}
 	return nil
 }

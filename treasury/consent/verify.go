@@ -59,19 +59,27 @@ func (r *Roster) verify(s signed, over statement) (uint32, error) {
 	case WebAuthn:
 		return r.verifyAssertion(k, sha256.Sum256(over.message), s.payload, s.signature)
 	case Ed25519:
-		if len(k.Public) != ed25519.PublicKeySize || len(s.payload) != 0 || !ed25519.Verify(k.Public, over.message, s.signature) {
-			return 0, fmt.Errorf("%w: signature is not that of key %s over this", ErrApproval, k.ID)
-		}
+		return 0, verifyPlain(k, over.message, s.signature)
 	case EIP712:
-		address, err := recoverWallet(over.typed().hash(), s.signature)
-		if err != nil {
-			return 0, fmt.Errorf("%w: signature: %w", ErrApproval, err)
-		}
-		if len(s.payload) != 0 || !bytes.Equal(address[:], k.Public) {
-			return 0, fmt.Errorf("%w: signature is of 0x%x over this, not of key %s", ErrApproval, address, k.ID)
-		}
-	default:
-		return 0, fmt.Errorf("%w: scheme %.40q", ErrApproval, s.scheme)
+		return 0, verifyWallet(k, over.typed().hash(), s.signature)
 	}
-	return 0, nil
+	return 0, fmt.Errorf("%w: scheme %.40q", ErrApproval, s.scheme)
+}
+
+func verifyPlain(k *Key, message, signature []byte) error {
+	if len(k.Public) != ed25519.PublicKeySize || !ed25519.Verify(k.Public, message, signature) {
+		return fmt.Errorf("%w: signature is not that of key %s over this", ErrApproval, k.ID)
+	}
+	return nil
+}
+
+func verifyWallet(k *Key, hash [word]byte, signature []byte) error {
+	address, err := recoverWallet(hash, signature)
+	if err != nil {
+		return fmt.Errorf("%w: signature: %w", ErrApproval, err)
+	}
+	if !bytes.Equal(address[:], k.Public) {
+		return fmt.Errorf("%w: signature is of 0x%x over this, not of key %s", ErrApproval, address, k.ID)
+	}
+	return nil
 }
