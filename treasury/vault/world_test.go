@@ -129,6 +129,7 @@ func (w *world) reject() {
 
 // pay signs approved withdrawals that their vault has the money for.
 func (w *world) pay() {
+	free := map[string]money.Units{"hot-eth-1": w.balance("hot-eth-1").Free, "hot-eth-2": w.balance("hot-eth-2").Free}
 	w.asks = slices.DeleteFunc(w.asks, func(a ask) bool {
 		if !a.approved {
 			return false
@@ -136,9 +137,11 @@ func (w *world) pay() {
 		if a.amount <= 2 { // eaten by its fee
 			return true
 		}
-		if w.balance(a.hot).Free.Less(units(a.amount)) {
+		left, err := free[a.hot].Sub(units(a.amount))
+		if err != nil {
 			return false
 		}
+		free[a.hot] = left
 		w.add(vault.Flow{ID: "withdrawal", From: a.hot, Amount: units(a.amount - 2), Fee: units(2), Stage: vault.Signed})
 		return true
 	})
