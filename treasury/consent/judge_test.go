@@ -59,6 +59,7 @@ func TestANoOutweighsAndStays(t *testing.T) {
 			j := judge(t, caseOf(t, h, i, two(), said...))
 			assert.Equal(t, consent.Denied, j.Outcome, name)
 			assert.Equal(t, "unknown address", j.Denials[0].Reason)
+			assert.NotContains(t, j.Approved, no.Person, name)
 		}
 	}
 	j := judge(t, caseOf(t, h, i, two(), append(yes[:2:2], h.Keys["eve"][0].Deny(t, "eve", i, at, "no"))...))
@@ -148,6 +149,18 @@ func TestConsentIsToOneIntentOnly(t *testing.T) {
 			_, err := h.Roster.Verify(&o, &a)
 			require.ErrorIs(t, err, consent.ErrApproval, "%s %s", person, name)
 		}
+	}
+}
+
+// TestAKeySignsInItsSchemeOnly: no key passes for one of another kind.
+func TestAKeySignsInItsSchemeOnly(t *testing.T) {
+	h, i := open(t), payment()
+	for person, other := range map[string]consent.Scheme{"ada": consent.Ed25519, "cem": consent.Ed25519, "dov": consent.EIP712} {
+		a := h.Keys[person][0].Approve(t, person, i, now.Unix())
+		a.Scheme, a.Payload = other, nil
+		_, err := h.Roster.Verify(i, &a)
+		require.ErrorIs(t, err, consent.ErrApproval)
+		require.ErrorContains(t, err, "not of that scheme")
 	}
 }
 
