@@ -60,7 +60,8 @@ type Kept struct {
 }
 
 // Fulfils reports whether the effect is exactly these payments, in any order, for at
-// most this fee. Errors wrap ErrRefused and say what differs.
+// most this fee. Addresses are in canonical form, as network.Params.Parse returns
+// them. Errors wrap ErrRefused and say what differs.
 func (e *Effect) Fulfils(payments []Payment, maxFee money.Units) error {
 	left := make(map[Payment]int, len(payments))
 	for _, p := range payments {

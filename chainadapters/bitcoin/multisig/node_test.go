@@ -117,7 +117,7 @@ func (c chain) spendAndMine(t *testing.T, h *house, s Spending) Coin {
 	}
 	c.call(t, &mined, "getrawtransaction", txid, 1)
 	e := h.effect(t, both)
-	saved := int(e.VSize) - mined.VSize //nolint:gosec // small
+	saved := int(e.VSize) - mined.VSize
 	t.Logf("%d of %d, %d inputs: %d virtual bytes of at most %d, fee %s", e.K, e.Keys, len(e.Inputs), mined.VSize, e.VSize, e.Fee)
 	if sent != txid || txid != e.TxID || mined.Confirmations != 1 || saved < 0 || saved > 1+len(e.Inputs)*e.K/2 {
 		t.Fatalf("sent %s as %s with %d confirmations, %d virtual bytes of at most %d", txid, sent, mined.Confirmations, mined.VSize, e.VSize)
@@ -178,7 +178,7 @@ func (c chain) compareDescriptors(t *testing.T, h *house) {
 		var addresses []string
 		c.call(t, &addresses, "deriveaddresses", text, []int{0, 30})
 		for index, want := range addresses {
-			if got, err := h.Address(branch, uint32(index)); err != nil || got != want { //nolint:gosec // small
+			if got, err := h.Address(branch, uint32(index)); err != nil || got != want {
 				t.Fatalf("%d/%d is %s here, %s there, %v", branch, index, got, want, err)
 			}
 		}

@@ -101,9 +101,9 @@ func TestSpendsThatAreRefused(t *testing.T) {
 		"dust":                 {func(s *Spending) { s.Payments[0].Amount = money.FromUint64(545) }, "payment 0"},
 		"another network":      {func(s *Spending) { s.Payments[0].To = "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9" }, "payment 0"},
 		"change far away":      {func(s *Spending) { s.ChangeIndex = MaxIndex + 1 }, "change"},
-		"a fee of a quarter": {func(s *Spending) {
-			s.Coins, s.Payments, s.SatPerKVB = []Coin{h.coin(t, 0, 0, 400_000, 9)}, []Payment{{To: s.Payments[0].To, Amount: money.FromUint64(300_000)}}, MaxSatPerKVB
-		}, "absurd fee"},
+		"a fee of a sixth": {func(s *Spending) {
+			s.Coins, s.Payments, s.SatPerKVB = []Coin{h.coin(t, 0, 0, 400_000, 9)}, []Payment{{To: s.Payments[0].To, Amount: money.FromUint64(330_000)}}, 400_000
+		}, "of 400000 that are spent"},
 	} {
 		_, s := h.typical(t)
 		tc.change(&s)
