@@ -33,7 +33,7 @@ type Past struct {
 func (m *Market) Begin(s *Standing) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.book = NewBook()
+	m.book, m.best = NewBook(), best{}
 	for _, o := range s.Orders {
 		m.scratch = m.book.set(o.ID, resting{o.Side, o.Price, o.Shown}, m.scratch[:0])
 	}

@@ -18,4 +18,15 @@ func TestBestIsTheTopOfEachSide(t *testing.T) {
 	if bid, ask := m.Best(); bid != 99 || ask != 101 {
 		t.Errorf("best are %d and %d", bid, ask)
 	}
+	m.Take([]engine.Event{
+		{Seq: 2, Kind: engine.EventRested, Order: 4, Side: engine.Buy, Price: 100, Shown: 1, Left: 1},
+		{Seq: 3, Kind: engine.EventCancelled, Order: 3},
+	}, nil)
+	if bid, ask := m.Best(); bid != 100 || ask != 0 {
+		t.Errorf("then best are %d and %d", bid, ask)
+	}
+	m.Begin(&feed.Standing{Seq: 9})
+	if bid, ask := m.Best(); bid != 0 || ask != 0 {
+		t.Errorf("begun anew, best are %d and %d", bid, ask)
+	}
 }

@@ -61,6 +61,7 @@ type Market struct {
 	served  Served
 	changed chan struct{}
 	scratch []Change
+	best    best
 }
 
 // Served counts messages to readers of a market.
@@ -95,6 +96,7 @@ func (m *Market) Take(events []engine.Event, out []Closed) []Closed {
 	}
 	m.trim()
 	m.batches++
+	m.best = best{}
 	close(m.changed)
 	m.changed = make(chan struct{})
 	return out
