@@ -12,7 +12,7 @@ import (
 // nothing that only matching needs. It is safe to read while the Engine goes on.
 type Frozen struct {
 	e     Engine
-	pages []page
+	pages [][]page // all as long as pagesAtOnce
 	refs  []pageRef
 	pegs  []uint32
 }
@@ -55,9 +55,18 @@ func (e *Engine) Prepare(into *Frozen, commands int) {
 	f.extras = reached(f.extras, len(e.extras), len(e.rows))
 	f.accounts = reached(f.accounts, len(e.accounts), len(e.accounts))
 	f.balances = reached(f.balances, len(e.balances), len(e.balances))
+	if len(into.pages)*pagesAtOnce < int(e.pagesUsed) {
+		into.morePages()
+	}
 	e.mirrored(into)
 	e.keys.copySome(&f.keys, commands)
 }
+
+// pagesAtOnce is for how many pages of prices memory is taken at once: so few that to
+// make them zero is nothing to wait for.
+const pagesAtOnce = 16
+
+func (f *Frozen) morePages() { f.pages = append(f.pages, make([]page, pagesAtOnce)) }
 
 // mirrored has changes of client ids noted against a copy.
 func (e *Engine) mirrored(f *Frozen) {
@@ -99,8 +108,7 @@ func copied[T any](memory, from []T, most int) []T {
 
 const copyPiece = 1 << 14
 
-// freezeMarkets copies the ladders with their pages, which lie behind pointers: all of
-// one sort into one piece of memory each, so that little is taken from the allocator.
+// freezeMarkets copies the ladders with their pages, which lie behind pointers.
 func (f *Frozen) freezeMarkets(e *Engine) {
 	pages, pegs := 0, 0
 	for i := range e.markets {
@@ -110,9 +118,10 @@ func (f *Frozen) freezeMarkets(e *Engine) {
 			pages += len(l.refs)
 		}
 	}
-	if f.pages = f.pages[:0]; cap(f.pages) < pages {
-		f.pages = hugepage.Make[page](2 * pages)[:0]
+	for len(f.pages)*pagesAtOnce < pages {
+		f.morePages()
 	}
+	at := 0
 	f.refs, f.pegs = slices.Grow(f.refs[:0], pages), slices.Grow(f.pegs[:0], pegs)
 	f.e.markets = append(f.e.markets[:0], e.markets...)
 	for i := range f.e.markets {
@@ -122,8 +131,10 @@ func (f *Frozen) freezeMarkets(e *Engine) {
 		for _, l := range m.ladders() {
 			from := len(f.refs)
 			for _, r := range l.refs {
-				f.pages = append(f.pages, *r.page)
-				f.refs = append(f.refs, pageRef{key: r.key, page: &f.pages[len(f.pages)-1]})
+				copied := &f.pages[at/pagesAtOnce][at%pagesAtOnce]
+				*copied = *r.page
+				f.refs = append(f.refs, pageRef{key: r.key, page: copied})
+				at++
 			}
 			l.refs = f.refs[from:len(f.refs):len(f.refs)]
 		}
