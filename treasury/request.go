@@ -21,6 +21,9 @@ var (
 	ErrInvalid = errors.New("not valid")
 	// ErrConflict reports that somebody else was first: read again and decide.
 	ErrConflict = errors.New("it has changed meanwhile")
+	// ErrTampered reports a row that is not what its hash says: somebody changed it past
+	// the program. Nothing is decided by it.
+	ErrTampered = errors.New("a row was changed by somebody else's hand")
 )
 
 // State is where a request stands. It moves forward only.
@@ -59,7 +62,7 @@ type Request struct {
 
 	// Effect is what the transaction does, decoded from its bytes, line by line; Payload
 	// are those bytes: an unsigned transaction, a PSBT or a Safe's file. Both are empty
-	// where there is no transaction yet.
+	// where there is no transaction yet. Pages of requests come without Payload.
 	Effect  []string
 	Payload []byte
 
@@ -119,7 +122,8 @@ type Page struct {
 }
 
 // Requests keeps requests and takes approvals. Errors of all: ErrUnknown, ErrInvalid,
-// context's.
+// ErrTampered, context's. A page shows what was tampered with by its id, state and a
+// note of the level Danger only.
 type Requests interface {
 	// Ask makes a request, or returns the one that has the intent's id and the same hash:
 	// another hash is ErrConflict. Requests that the policy allows outright come back
@@ -130,7 +134,8 @@ type Requests interface {
 	// Sign takes an approval or a denial by the hash that it signs. Errors: ErrRefused,
 	// ErrEnded.
 	Sign(ctx context.Context, id string, a consent.Approval) (Request, error)
-	// Cancel takes a request back. Errors: ErrEnded.
+	// Cancel takes a request back that is open: who asked may, and officers. Who drives what
+	// was approved cancels before its point of no return only. Errors: ErrEnded, ErrRefused.
 	Cancel(ctx context.Context, id, person, reason string) (Request, error)
 	// Finish says what became of what was approved. Errors: ErrConflict.
 	Finish(ctx context.Context, id string, state State, outcome string) (Request, error)
@@ -148,4 +153,8 @@ type Question struct {
 	Notes    []Note
 	Effect   []string
 	Payload  []byte
+
+	// Again is the id of the request that asked for the same before and was cancelled or
+	// has expired: the same is asked once more. Asking with it again gives the same request.
+	Again string
 }

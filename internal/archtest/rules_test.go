@@ -42,7 +42,7 @@ func layout() []rule {
 		{"compliance/...", "chainadapters custody compliance/..."},
 
 		// House money. What the signer and offline programs read knows nothing else.
-		{"treasury", "treasury/intent treasury/consent"},
+		{"treasury", "money treasury/intent treasury/consent treasury/vault treasury/addressbook"},
 		{"treasury/intent", "money"},
 		{"treasury/consent/...", "money treasury/intent treasury/consent"},
 		{"treasury/vault", "money treasury/intent"},
