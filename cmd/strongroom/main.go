@@ -50,6 +50,7 @@ type cli struct {
 	Chains    chainsCommand    `cmd:"" help:"Show the chains, and clear one that waits for a person."`
 	Markets   marketsCommand   `cmd:"" help:"Make, show, open and halt the markets that trade."`
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
+	Cold      coldCommand      `cmd:"" help:"Without network: inspect, sign and join transactions of cold vaults."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 
 	clientCommands
