@@ -105,5 +105,5 @@ type Vaults interface {
 	Moves(ctx context.Context, asset string, open bool) ([]MoveRow, error)
 	// Prove keeps a proof of control; the same again is no error.
 	Prove(ctx context.Context, p ProofRow) error
-	Proofs(ctx context.Context, vault string) ([]ProofRow, error)
+	Proofs(ctx context.Context, id string) ([]ProofRow, error)
 }
