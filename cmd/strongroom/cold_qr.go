@@ -109,7 +109,7 @@ func (c *coldQR) pause(e *env, enter *bufio.Reader) error {
 	defer next.Stop()
 	select {
 	case <-e.ctx.Done():
-		return e.ctx.Err()
+		return fmt.Errorf("show the next code: %w", e.ctx.Err())
 	case <-next.C:
 		return nil
 	}

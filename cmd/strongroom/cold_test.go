@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -92,7 +91,9 @@ func newColdHouse(t *testing.T, networkName string, k, n int) *coldHouse {
 		d := seat{t.TempDir(), []string{"ada", "bob", "cem", "dia", "eve"}[i]}
 		put(t, d.file("pass"), "a long passphrase of "+d.name+"\n")
 		well(t, "cold", "key", "new", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--work", "1")
-		var shown struct{ Cosigner multisig.Cosigner }
+		var shown struct {
+			Cosigner multisig.Cosigner `json:"cosigner"`
+		}
 		text := well(t, "cold", "key", "show", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--network", networkName, "--name", d.name)
 		if err := json.Unmarshal([]byte(text), &shown); err != nil {
 			t.Fatal(err)
@@ -117,8 +118,9 @@ func (h *coldHouse) describe(t *testing.T, v multisig.Vault) {
 	}
 }
 
-// coins are a coin at the vault's first address, out of a transaction that is made up.
-func (h *coldHouse) coins(t *testing.T) []multisig.Coin {
+// coins are a coin at the vault's first address, out of the nth of transactions that
+// are made up.
+func (h *coldHouse) coins(t *testing.T, n byte) []multisig.Coin {
 	t.Helper()
 	address, err := h.wallet.Address(multisig.Receive, 0)
 	if err != nil {
@@ -129,7 +131,7 @@ func (h *coldHouse) coins(t *testing.T) []multisig.Coin {
 		t.Fatal(err)
 	}
 	tx := wire.NewMsgTx(2)
-	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Hash: [32]byte{1}}, nil, nil))
+	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Hash: [32]byte{n}}, nil, nil))
 	tx.AddTxOut(wire.NewTxOut(100_000_000, script))
 	var raw strings.Builder
 	if err := tx.Serialize(&raw); err != nil {
@@ -197,7 +199,7 @@ func TestColdSigning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, txid := h.spend(t, h.coins(t), to)
+	_, txid := h.spend(t, h.coins(t, 1), to)
 	d := h.desks[0]
 	out := well(t, d.inspect("spend.psbt")...)
 	for _, want := range []string{txid, "PAYS 0.70000000 BTC to " + to, "signature hash 0", "0 of the 2", "missing  bob", "Fee "} {
@@ -221,7 +223,7 @@ func TestColdSigning(t *testing.T) {
 func TestTypedComparison(t *testing.T) {
 	const hash = "00112233445566778899aabbccddeeff"
 	for typed, ok := range map[string]bool{
-		"ccddeeff\n": true, " CCDDEEFF \r\n": true, "ccddeeff": true,
+		"ccddeeff\n": true, "CCDDEEFF \r\n": true, "ccddeeff": true,
 		"": false, "\n": false, "y\n": false, "yes\n": false, "00112233\n": false, "cddeeff\n": false,
 	} {
 		var said strings.Builder
@@ -240,7 +242,7 @@ func TestFilesCrossTheGapAsCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.spend(t, h.coins(t), to)
+	h.spend(t, h.coins(t, 1), to)
 	d := h.desks[0]
 	texts := strings.Split(strings.TrimSpace(well(t, "cold", "qr", "--text", "--size", "100", d.file("spend.psbt"))), "\n")
 	if len(texts) < 3 {
@@ -262,13 +264,4 @@ func TestFilesCrossTheGapAsCodes(t *testing.T) {
 	if out := well(t, "cold", "qr", "--size", "1000", "--every", "1ms", d.file("spend.psbt")); !strings.Contains(out, "█") {
 		t.Errorf("no code in the terminal:\n%s", out)
 	}
-}
-
-func unhex(t *testing.T, text string) []byte {
-	t.Helper()
-	raw, err := hex.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }

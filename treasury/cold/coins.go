@@ -85,10 +85,11 @@ func (b *coinBook) inspect(file []byte) (*Review, error) {
 // withoutSigners leaves out what the review says with names.
 func withoutSigners(e *multisig.Effect) string {
 	text := e.String()
-	if at := strings.Index(text, "Signed by "); at >= 0 && len(e.Partly) == 0 {
-		return text[:at]
+	if len(e.Partly) > 0 {
+		return text
 	}
-	return text
+	before, _, _ := strings.Cut(text, "Signed by ")
+	return before
 }
 
 // inputHashes are what each cosigner's device signs, input by input. raw was
@@ -188,13 +189,13 @@ func (b *coinBook) words() (string, error) {
 		fmt.Fprintf(&text, "  %s  %s  %s\n    %s\n", key.Fingerprint, key.Path, key.Name, key.XPub)
 	}
 	for branch, name := range []string{"receive", "change"} {
-		descriptor, err := b.wallet.Descriptor(uint32(branch)) //nolint:gosec // 0 or 1
+		descriptor, err := b.wallet.Descriptor(uint32(branch))
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&text, "%s: %s\n", name, descriptor)
 		for index := range uint32(firstAddresses) {
-			address, err := b.wallet.Address(uint32(branch), index) //nolint:gosec // 0 or 1
+			address, err := b.wallet.Address(uint32(branch), index)
 			if err != nil {
 				return "", err
 			}

@@ -37,111 +37,111 @@ func (z zeros) Read(b []byte) (int, error) {
 
 const passphrase = "correct horse battery"
 
-func newKey(t testing.TB, n byte) *cold.Key {
-	t.Helper()
+func newKey(tb testing.TB, n byte) *cold.Key {
+	tb.Helper()
 	key, _, err := cold.NewKey(zeros(n), passphrase, 1)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return key
 }
 
-func openHouse(t testing.TB, networkName string, k, n int, known ...cold.Known) *house {
-	t.Helper()
+func openHouse(tb testing.TB, networkName string, k, n int, known ...cold.Known) *house {
+	tb.Helper()
 	params, ok := network.ByName(networkName)
 	if !ok {
-		t.Fatal("no network", networkName)
+		tb.Fatal("no network", networkName)
 	}
 	v := multisig.Vault{Network: networkName, K: k}
 	h := &house{params: params}
 	for i := range n {
-		key := newKey(t, byte(i+1))
+		key := newKey(tb, byte(i+1))
 		cosigner, err := key.Cosigner(networkName)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		cosigner.Name = names()[i]
 		v.Keys, h.keys = append(v.Keys, cosigner), append(h.keys, key)
 	}
 	var err error
 	if h.wallet, err = multisig.Open(v); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if h.text, err = json.Marshal(cold.Description{
 		Kind: cold.KindMultisig, Name: "cold-1", Multisig: &v, Known: known, MaxFee: money.FromUint64(50_000),
 	}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d, err := cold.ParseDescription(h.text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if h.Vault, err = cold.Open(d); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return h
 }
 
-func (h *house) outside(t testing.TB) string {
-	t.Helper()
+func (h *house) outside(tb testing.TB) string {
+	tb.Helper()
 	text, err := h.params.KeyAddress([]byte(strings.Repeat("k", 33)))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text
 }
 
 // coin is a coin at the vault's first address.
-func (h *house) coin(t testing.TB, amount int64) multisig.Coin {
-	t.Helper()
+func (h *house) coin(tb testing.TB, amount int64) multisig.Coin {
+	tb.Helper()
 	address, err := h.wallet.Address(multisig.Receive, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	script, err := h.params.Script(address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	tx := wire.NewMsgTx(2)
 	tx.AddTxIn(wire.NewTxIn(&wire.OutPoint{Hash: [32]byte{1}}, nil, nil))
 	tx.AddTxOut(wire.NewTxOut(amount, script))
 	var raw strings.Builder
 	if err := tx.Serialize(&raw); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return multisig.Coin{Previous: []byte(raw.String())}
 }
 
 // spend is the file of a PSBT that pays 0.7 of one coin.
-func (h *house) spend(t testing.TB, rate uint64) []byte {
-	t.Helper()
+func (h *house) spend(tb testing.TB, rate uint64) []byte {
+	tb.Helper()
 	raw, err := h.wallet.Spend(multisig.Spending{
-		Coins: []multisig.Coin{h.coin(t, 100_000_000)}, ChangeIndex: 3, SatPerKVB: rate,
-		Payments: []multisig.Payment{{To: h.outside(t), Amount: money.FromUint64(70_000_000)}},
+		Coins: []multisig.Coin{h.coin(tb, 100_000_000)}, ChangeIndex: 3, SatPerKVB: rate,
+		Payments: []multisig.Payment{{To: h.outside(tb), Amount: money.FromUint64(70_000_000)}},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return []byte(multisig.Encode(raw))
 }
 
-func (h *house) review(t testing.TB, file []byte) *cold.Review {
-	t.Helper()
+func (h *house) review(tb testing.TB, file []byte) *cold.Review {
+	tb.Helper()
 	r, err := h.Inspect(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
 
-func (h *house) sign(t testing.TB, file []byte, who int) []byte {
-	t.Helper()
-	signed, signer, err := h.Sign(file, h.review(t, file).Confirm, h.keys[who])
+func (h *house) sign(tb testing.TB, file []byte, who int) []byte {
+	tb.Helper()
+	signed, signer, err := h.Sign(file, h.review(tb, file).Confirm, h.keys[who])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if signer.Name != names()[who] {
-		t.Fatalf("signed as %s", signer)
+		tb.Fatalf("signed as %s", signer)
 	}
 	return signed
 }

@@ -115,7 +115,9 @@ func readCode(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := zxing.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
+	hints := make(map[gozxing.DecodeHintType]any)
+	hints[gozxing.DecodeHintType_PURE_BARCODE] = true
+	result, err := zxing.NewQRCodeReader().Decode(bitmap, hints)
 	if err != nil {
 		t.Fatalf("%d characters: %v", len(text), err)
 	}
