@@ -46,6 +46,7 @@ func layout() []rule {
 		{"treasury/intent", "money"},
 		{"treasury/consent/...", "money treasury/intent treasury/consent"},
 		{"treasury/vault", "money treasury/intent"},
+		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
