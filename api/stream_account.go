@@ -66,7 +66,7 @@ func (f *follower) follow(ctx context.Context) error {
 			continue
 		}
 		if ctx.Err() == nil {
-			f.k.end(&ending{websocket.StatusPolicyViolation, "slow reader", "slow_reader"})
+			f.k.end(slowReader())
 		}
 		return nil
 	}

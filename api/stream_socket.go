@@ -26,6 +26,7 @@ type socket struct {
 
 	subscribed map[topic]*subscription // of the reading goroutine
 	feeders    sync.WaitGroup
+	late       atomic.Bool // the message that is being written takes longer than the patience
 	ending     sync.Once
 	ended      chan struct{} // closed where the stream is closed
 	closing    sync.WaitGroup
@@ -74,6 +75,9 @@ func (k *socket) serve(ctx context.Context) {
 		})
 	}
 	err := k.read(ctx)
+	if k.late.Load() { // the writer gave up and closed the connection: reading fails first at times
+		k.end(slowReader())
+	}
 	k.end(&ending{status: websocket.StatusNormalClosure, label: endOf(err)})
 	cancel()
 	workers.Wait()
@@ -144,18 +148,20 @@ func (k *socket) write(ctx context.Context) {
 	}
 }
 
+func slowReader() *ending {
+	return &ending{websocket.StatusPolicyViolation, "slow reader", "slow_reader"}
+}
+
 func (k *socket) put(ctx context.Context, o outgoing) *ending {
-	slow := &ending{websocket.StatusPolicyViolation, "slow reader", "slow_reader"}
 	if o.data != nil {
 		ctx, cancel := context.WithTimeout(ctx, 2*k.s.cfg.StreamPatience)
 		defer cancel()
-		var late atomic.Bool
-		timer := time.AfterFunc(k.s.cfg.StreamPatience, func() { late.Store(true) })
+		timer := time.AfterFunc(k.s.cfg.StreamPatience, func() { k.late.Store(true) })
 		err := k.conn.Write(ctx, websocket.MessageText, o.data)
 		timer.Stop()
 		switch {
-		case late.Load():
-			return slow
+		case k.late.Load():
+			return slowReader()
 		case err != nil:
 			return &ending{websocket.StatusNormalClosure, "", "lost"}
 		}

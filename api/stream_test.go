@@ -259,17 +259,16 @@ func TestStreamSendsAwayWhoDoesNotRead(t *testing.T) {
 		wide.Orders = append(wide.Orders, feed.Order{ID: engine.OrderID(i + 1), Side: engine.Buy, Price: 1_000_000 + i, Shown: 1 + i})
 	}
 	h.floor.feed.Begin(&wide)
-	slow := raw(t, h, nil)
-	book := `{"op":"subscribe","channel":"book","market":"BTC-USDC"}`
-	for range 20 { // each a whole book
-		must(t, slow.Write(t.Context(), websocket.MessageText, []byte(book)))
-		must(t, slow.Write(t.Context(), websocket.MessageText, []byte(strings.Replace(book, "sub", "unsub", 1))))
-	}
+	slow := rawBy(t, h, nil, narrow())
+	must(t, slow.Write(t.Context(), websocket.MessageText, []byte(`{"op":"subscribe","channel":"book","market":"BTC-USDC"}`)))
 	other := raw(t, h, nil)
-	for end := realNow().Add(20 * time.Second); !strings.Contains(string(h.call(reqsign.Credential{}, "GET", "/metrics", "").body), `strongroom_streams_closed_total{reason="slow_reader"} 1`); {
+	for end := realNow().Add(2 * time.Minute); !strings.Contains(string(h.call(reqsign.Credential{}, "GET", "/metrics", "").body), `strongroom_streams_closed_total{reason="slow_reader"} 1`); {
 		if realNow().After(end) {
 			t.Fatal("a reader that does not read is still there")
 		}
+		wide.Seq++
+		h.floor.feed.Begin(&wide)         // each is told as a whole book
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the server fills a real connection
 	}
 	if other.ask(t, `{"op":"ping"}`)["type"] != "pong" {
 		t.Error("others wait for it")
@@ -300,7 +299,25 @@ type socket struct{ *websocket.Conn }
 
 func raw(t *testing.T, h *house, header http.Header) socket {
 	t.Helper()
-	conn, answer, err := websocket.Dial(t.Context(), h.url+"/v1/stream", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // the dialer has read and closed it
+	return rawBy(t, h, header, nil)
+}
+
+// narrow makes connections that take little before somebody reads.
+func narrow() *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.(*net.TCPConn).SetReadBuffer(4096)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}
+}
+
+func rawBy(t *testing.T, h *house, header http.Header, by *http.Client) socket {
+	t.Helper()
+	conn, answer, err := websocket.Dial(t.Context(), h.url+"/v1/stream", &websocket.DialOptions{HTTPHeader: header, HTTPClient: by}) //nolint:bodyclose // the dialer has read and closed it
 	if err != nil {
 		t.Fatalf("open stream: %v %v", err, answer)
 	}

@@ -46,7 +46,7 @@ func (k *socket) followTransfers(ctx context.Context, t topic) error {
 		}
 	}
 	if ctx.Err() == nil {
-		k.end(&ending{websocket.StatusPolicyViolation, "slow reader", "slow_reader"})
+		k.end(slowReader())
 	}
 	return nil
 }

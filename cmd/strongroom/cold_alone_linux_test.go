@@ -29,7 +29,7 @@ func TestColdNeedsNoNetwork(t *testing.T) {
 		alone(t, text)
 		return
 	}
-	h := newColdHouse(t, "regtest", 2, 3)
+	h := newColdHouse(t, "regtest")
 	to, err := h.params.KeyAddress(make([]byte, 33))
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func TestColdSigningOnRealNodes(t *testing.T) {
 			coin := start(t)
 			cfg := coin.Config()
 			node := coinNode{coin, devstack.RPC{URL: cfg.URL, User: cfg.User, Password: cfg.Password}}
-			h := newColdHouse(t, coin.Identity().Network, 2, 3)
+			h := newColdHouse(t, coin.Identity().Network)
 			_, txid := h.spend(t, node.fund(t, h), coin.MinerAddress(t))
 			raw := h.finished(t, txid)
 			both := strings.TrimSpace(take(t, h.desks[2].file("both.psbt")))

@@ -40,7 +40,7 @@ func kept(p *psbt.Packet) int {
 // Whatever comes with a PSBT that should not: no command takes it, and the folder stays
 // as it was.
 func TestPSBTsThatAreRefused(t *testing.T) {
-	h := newColdHouse(t, "regtest", 2, 3)
+	h := newColdHouse(t, "regtest")
 	to, err := h.params.KeyAddress(make([]byte, 33))
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestPSBTsThatAreRefused(t *testing.T) {
 // What is well-formed but another transaction than the one that was compared: without
 // an input, with another amount or payee, changed in any way that inspect lets pass.
 func TestAnotherTransactionThanComparedIsRefused(t *testing.T) {
-	h := newColdHouse(t, "regtest", 2, 3)
+	h := newColdHouse(t, "regtest")
 	to, err := h.params.KeyAddress(make([]byte, 33))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestAnotherTransactionThanComparedIsRefused(t *testing.T) {
 }
 
 func TestFilesThatAreNoTransaction(t *testing.T) {
-	h := newColdHouse(t, "regtest", 2, 3)
+	h := newColdHouse(t, "regtest")
 	to, err := h.params.KeyAddress(make([]byte, 33))
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestFilesThatAreNoTransaction(t *testing.T) {
 		d.refused(t, "refused", d.inspect("bad")...)
 		d.refused(t, "refused", d.sign("bad", txid)...)
 	}
-	other := newColdHouse(t, "regtest", 2, 3)
+	other := newColdHouse(t, "regtest")
 	put(t, d.file("vault.json"), take(t, other.desks[0].file("vault.json")))
 	d.refused(t, "refused", d.sign("spend.psbt", txid)...)
 	put(t, d.file("vault.json"), `{"kind":"multisig","Name":"x"}`)

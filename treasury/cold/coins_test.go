@@ -4,39 +4,54 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"strongroom/treasury/cold"
 )
 
-func TestTwoOfThreeSignApart(t *testing.T) {
+func TestCosignersSignApart(t *testing.T) {
+	signApart(t, openHouse(t, "litecoin-main", 3, 5), "LTC")
 	known := cold.Known{Name: "hot-btc-1"}
 	known.Address = openHouse(t, "regtest", 2, 3).outside(t)
-	h := openHouse(t, "regtest", 2, 3, known)
+	signApart(t, openHouse(t, "regtest", 2, 3, known), "BTC to "+known.Address+", known as hot-btc-1")
+}
+
+func signApart(t *testing.T, h *house, paid string) {
+	t.Helper()
+	k, n := h.wallet.Vault().K, len(h.keys)
 	file := h.spend(t, 2_000)
 	r := h.review(t, file)
-	if r.Ready() || len(r.Signed) != 0 || len(r.Missing) != 3 || len(r.Hashes) != 2 || r.Vault != "cold-1" {
+	if r.Ready() || len(r.Signed) != 0 || len(r.Missing) != n || len(r.Hashes) != 2 || r.Vault != "cold-1" {
 		t.Fatalf("%+v", r)
 	}
-	for _, want := range []string{"PAYS 0.70000000 BTC", "known as hot-btc-1", "missing  ada", "0 of the 2"} {
+	for _, want := range []string{"PAYS 0.70000000 " + paid, "missing  ada", fmt.Sprintf("0 of the %d", k)} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("does not say %q:\n%s", want, r)
 		}
 	}
-	one, two := h.sign(t, file, 0), h.sign(t, file, 2)
-	if _, err := h.Finish(one); !errors.Is(err, cold.ErrTransaction) {
-		t.Fatalf("one signature is enough: %v", err)
+	copies := [][]byte{file}
+	for who := range k {
+		copies = append(copies, h.sign(t, file, n-1-who))
 	}
-	both, err := h.Combine(one, two)
+	few, err := h.Combine(copies[:k]...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := h.Combine(two, one, file)
+	if _, err := h.Finish(few); !errors.Is(err, cold.ErrTransaction) {
+		t.Fatalf("%d signatures are enough: %v", k-1, err)
+	}
+	both, err := h.Combine(copies...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(copies)
+	again, err := h.Combine(copies...)
 	if err != nil || !bytes.Equal(both, again) {
 		t.Fatalf("order matters: %v", err)
 	}
-	if r = h.review(t, both); !r.Ready() || r.Missing[0].Name != "bob" || !strings.Contains(r.String(), "It can be sent.") {
+	if r = h.review(t, both); !r.Ready() || len(r.Signed) != k || !strings.Contains(r.String(), "It can be sent.") {
 		t.Fatalf("%s", r)
 	}
 	if finished, err := h.Finish(both); err != nil || finished.ID != r.Confirm || finished.Hex == "" || finished.To != "" {
