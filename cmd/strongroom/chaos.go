@@ -180,7 +180,7 @@ func (r *chaosRun) config(e *env, s *stack.Stack) (cfg chaos.Config, books *tour
 		Plan: r.plan, Outside: world, Pool: books.pool, Hits: r.hits, Calm: r.calm, Clock: e.clock, Progress: func(line string) { e.printf("%s\n", line) },
 		Target: chaos.Target{Processes: func() map[string]int { return processes(s) }, Links: r.links, Still: s.Still},
 	}
-	if cfg.Target.Coins, cfg.Target.Ethereum, err = nodes(vars["STRONGROOM_CHAINS_FILE"], world); err != nil {
+	if cfg.Target.Coins, cfg.Target.Ethereum, err = reachedNodes(vars["STRONGROOM_CHAINS_FILE"], world); err != nil {
 		return cfg, books, err
 	}
 	if cfg.Assets, err = books.chaosAssets(e.ctx, world); err != nil {

@@ -124,8 +124,8 @@ func otherMiners(world chaos.Outside) func() string {
 	}
 }
 
-// nodes returns how the nodes are reached without a link.
-func nodes(file string, world chaos.Outside) (coins map[string]chaos.CoinNode, ethereum devstack.RPC, err error) {
+// reachedNodes returns how the nodes are reached without a link.
+func reachedNodes(file string, world chaos.Outside) (coins map[string]chaos.CoinNode, ethereum devstack.RPC, err error) {
 	list, err := readChains(file)
 	if err != nil {
 		return nil, ethereum, err
