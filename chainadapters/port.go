@@ -171,6 +171,9 @@ type KeyPath struct {
 const (
 	DepositAccount uint32 = 0
 	HotAccount     uint32 = 1
+	// VaultAccount marks addresses of warm and cold vaults: they are counted and watched
+	// as the house's, and no key of the signer is behind them.
+	VaultAccount uint32 = 2
 )
 
 // Coin is an unspent output of the house.

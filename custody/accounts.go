@@ -28,6 +28,11 @@ func DepositsAccount(chain chainadapters.ChainID, asset string) ledger.AccountID
 	return ledger.AccountID("custody/" + string(chain) + "/" + asset + "/deposits")
 }
 
+// VaultAccount is what a warm or cold vault holds of an asset, by the book.
+func VaultAccount(chain chainadapters.ChainID, asset, vault string) ledger.AccountID {
+	return ledger.AccountID("custody/" + string(chain) + "/" + asset + "/vault/" + vault)
+}
+
 // WithdrawalFeesAccount is what the house has earned by withdrawals.
 func WithdrawalFeesAccount(asset string) ledger.AccountID {
 	return ledger.AccountID("income/withdrawal_fees/" + asset)

@@ -127,10 +127,17 @@ const (
 	IntentGasTopUp   IntentKind = "gas_topup"
 	// IntentConsolidate merges coins of the hot wallet into one of its own.
 	IntentConsolidate IntentKind = "consolidate"
+	// IntentSweep takes what is above its cap out of the hot wallet, into a vault. It is
+	// born screened: policy, and people where that asks for them, decide.
+	IntentSweep IntentKind = "sweep"
 	// IntentCancel is asked of the signer only: it takes the place of another intent,
 	// whose id it has, and moves nothing.
 	IntentCancel IntentKind = "cancel"
 )
+
+// PaysOut reports whether such an intent pays out of the hot wallet to where none of the
+// signer's keys is, choosing among its coins and with change.
+func (k IntentKind) PaysOut() bool { return k == IntentWithdrawal || k == IntentSweep }
 
 // Attempt is one signed transaction of an intent, stored before it was sent.
 type Attempt struct {

@@ -25,6 +25,7 @@ import (
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/sweep"
 	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
 )
@@ -73,6 +74,9 @@ func scenes() []scene {
 		{workflow: "collect", name: "posted", subject: "col_1", state: custody.WithdrawalApproved, chain: mined, end: "posted"},
 		{workflow: "collect", name: "gas_posted", subject: "gas_1", state: custody.WithdrawalApproved, chain: mined, end: "posted"},
 		{workflow: "collect", name: "refused", subject: "col_2", state: custody.WithdrawalApproved, fail: map[string][]error{"reserve": {custody.ErrIllegal}}, end: "cancelled"},
+		{workflow: "sweep", name: "posted", subject: "swp_1", state: custody.WithdrawalScreened, chain: mined, end: "posted"},
+		{workflow: "sweep", name: "waits_for_people", subject: "swp_2", state: custody.WithdrawalAwaitingApproval, chain: mined, end: "posted"},
+		{workflow: "sweep", name: "cancelled", subject: "swp_3", state: custody.WithdrawalScreened, fail: dry, cancel: true, end: "cancelled"},
 		{workflow: "deposit", name: "withdrawable", deposit: []custody.DepositState{custody.DepositConfirming, custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "flows_on", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "taken_back", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositReorged, custody.DepositDebited}, end: "debited"},
@@ -179,6 +183,8 @@ func (s scene) begin(ctx context.Context, t *testing.T, c client.Client, queue s
 		run, err = withdrawal.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "collect":
 		run, err = collect.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
+	case "sweep":
+		run, err = sweep.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "deposit":
 		run, err = deposit.Workflow.Start(ctx, c, o, deposit.Input{ID: s.subject})
 	case "transfer":

@@ -58,9 +58,9 @@ func (c *checker) asset(ctx context.Context, info custody.AssetInfo, at chainada
 		return err
 	}
 	var book, unbooked, gone *big.Int
-	if book, err = c.number(ctx, `SELECT coalesce(sum(posted), 0) FROM (`+balanceOf+`) a WHERE a.id = ANY($1)`, []string{
+	if book, err = c.number(ctx, `SELECT coalesce(sum(posted), 0) FROM (`+balanceOf+`) a WHERE a.id = ANY($1) OR starts_with(a.id, $2)`, []string{
 		string(custody.HotAccount(info.Chain, info.Code)), string(custody.DepositsAccount(info.Chain, info.Code)),
-	}); err != nil {
+	}, string(custody.VaultAccount(info.Chain, info.Code, ""))); err != nil {
 		return err
 	}
 	if unbooked, err = c.number(ctx, `SELECT coalesce(sum(amount), 0) FROM custody.deposit

@@ -12,7 +12,9 @@ import (
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/fakechain"
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 	"strongroom/custody/custodytest"
+	"strongroom/internal/id"
 	"strongroom/money"
 )
 
@@ -50,7 +52,7 @@ func (h *house) disturb(tb testing.TB, rng *rand.Rand) {
 	chain := pick(rng, custodytest.Coins, custodytest.Accounts)
 	asset := pick(rng, custodytest.BTC, custodytest.ETH, custodytest.TUSD)
 	customer := pick(rng, "cus_a", "cus_b", "cus_c")
-	switch rng.IntN(14) {
+	switch rng.IntN(16) {
 	case 0, 1, 2:
 		h.Pay(tb, asset, h.Address(tb, customer, asset), amount(rng, asset))
 	case 3, 4, 5:
@@ -77,9 +79,37 @@ func (h *house) disturb(tb testing.TB, rng *rand.Rand) {
 	case 11, 12:
 		h.drive(tb)
 	case 13:
+		h.sweep(tb, asset, amount(rng, asset)+custodytest.Dust)
+	case 14: // somebody pays to the vault by mistake, or as a refill's change would
+		h.Pay(tb, asset, h.vault(tb, asset), amount(rng, asset)+custodytest.Dust)
+	case 15:
 		if rng.IntN(6) == 0 {
 			h.Restart(tb)
 			h.wire(tb)
+		}
+	}
+}
+
+// vault is where the vault of an asset's chain is.
+func (h *house) vault(tb testing.TB, asset string) string {
+	tb.Helper()
+	info, _ := h.Assets.AssetByCode(asset)
+	address, err := h.Nodes[info.Chain].DeriveAddress(fakechain.PublicKey("vault"), 0, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := h.Store.RegisterVault(context.Background(), info.Chain, "cold", address); err != nil {
+		tb.Fatal(err)
+	}
+	return address
+}
+
+func (h *house) sweep(tb testing.TB, asset string, amount uint64) {
+	tb.Helper()
+	w := custodydb.Sweep{ID: id.New("swp"), Asset: asset, To: h.vault(tb, asset), Amount: money.FromUint64(amount)}
+	for range 2 { // the same again is the same sweep
+		if err := h.Store.OpenSweep(context.Background(), w); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }

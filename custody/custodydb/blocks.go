@@ -315,11 +315,7 @@ type teller struct {
 
 // intent tells the workflow of an intent that its standing changed.
 func (t teller) intent(ctx context.Context, intent string, kind custody.IntentKind) error {
-	topic := TopicCollect
-	if kind == custody.IntentWithdrawal {
-		topic = TopicWithdrawal
-	}
-	return t.signal(ctx, topic, intent)
+	return t.signal(ctx, topicOf(kind), intent)
 }
 
 // deposit tells the workflow of a deposit that its standing changed.

@@ -12,9 +12,15 @@ import (
 )
 
 // bookID is the id of a ledger transaction of an intent: "wdr/wdr_…/hold".
-func bookID(intent, act string) string {
+func bookID(intent, act string) string { return prefixOf(intent) + "/" + intent + "/" + act }
+
+// sweepPrefix begins the ids of sweeps.
+const sweepPrefix = "swp"
+
+// prefixOf is what of an intent's id tells its kind: "wdr" of "wdr_…".
+func prefixOf(intent string) string {
 	kind, _, _ := strings.Cut(intent, "_")
-	return kind + "/" + intent + "/" + act
+	return kind
 }
 
 func transferID(intent, act, leg string) ledger.TransferID {
@@ -67,24 +73,26 @@ type Mined struct {
 // through the clearing account to the hot wallet, the network's fee is ours.
 func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transaction {
 	tx := ledger.Transaction{ID: bookID(r.ID, "post"), Metadata: map[string]string{"intent": r.ID, "txid": mined.TxID}}
-	single := func(leg string, debit, credit ledger.AccountID, amount money.Units) {
+	custodyLeg := func(debit, credit ledger.AccountID, amount money.Units) {
 		tx.Legs = append(tx.Legs, ledger.Transfer{
-			ID: transferID(r.ID, "post", leg), Kind: ledger.Single, Debit: debit, Credit: credit, Amount: amount,
+			ID: transferID(r.ID, "post", "custody"), Kind: ledger.Single, Debit: debit, Credit: credit, Amount: amount,
 		})
 	}
 	hot, deposits := custody.HotAccount(r.Chain, r.Asset), custody.DepositsAccount(r.Chain, r.Asset)
 	switch r.Kind { //nolint:exhaustive // a cancellation is no intent of its own
 	case custody.IntentWithdrawal:
 		tx.Legs = resolve(r, ledger.Post, "post")
-		single("custody", custody.ClearingAccount(r.Chain, r.Asset), hot, r.Amount)
+		custodyLeg(custody.ClearingAccount(r.Chain, r.Asset), hot, r.Amount)
 	case custody.IntentCollect:
 		amount := r.Amount
 		if r.ofCoins() {
 			amount = mined.Spent
 		}
-		single("custody", hot, deposits, amount)
+		custodyLeg(hot, deposits, amount)
 	case custody.IntentGasTopUp:
-		single("custody", deposits, hot, r.Amount)
+		custodyLeg(deposits, hot, r.Amount)
+	case custody.IntentSweep:
+		custodyLeg(custody.VaultAccount(r.Chain, r.Asset, r.Vault), hot, r.Amount)
 	case custody.IntentConsolidate: // nothing but its fee leaves the hot wallet
 	}
 	tx.Legs = append(tx.Legs, networkFee(r, native, "post", mined.Fee)...)

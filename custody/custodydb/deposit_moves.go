@@ -215,17 +215,22 @@ func (s *Store) setDebt(ctx context.Context, tx pgx.Tx, was Debt, owes money.Uni
 	return nil
 }
 
-// HolderOf tells which wallet the book says that a deposit's coins are in: the hot
+// HolderOf tells which wallet the book says that a deposit's coins are in: the vault that
+// the address belongs to; the hot
 // wallet where its collection was posted, or was taken back by a transaction that
 // spent them, the deposit addresses otherwise.
 func (s *Store) HolderOf(ctx context.Context, d DepositRow) (ledger.AccountID, error) {
 	var account int64
+	var vault string
 	var collected bool
-	err := s.pool.QueryRow(ctx, `SELECT a.account, EXISTS (
+	err := s.pool.QueryRow(ctx, `SELECT a.account, a.vault, EXISTS (
 			SELECT FROM custody.deposit d JOIN custody.house_intent i ON i.id = d.collected_by WHERE d.id = $3 AND i.state IN ('posted', 'cancelled'))
-		FROM custody.address a WHERE a.chain = $1 AND a.address = $2`, d.Chain, d.Address, d.ID).Scan(&account, &collected)
+		FROM custody.address a WHERE a.chain = $1 AND a.address = $2`, d.Chain, d.Address, d.ID).Scan(&account, &vault, &collected)
 	if err != nil {
 		return "", fmt.Errorf("read address of deposit %s: %w", d.ID, noRows(err))
+	}
+	if vault != "" {
+		return custody.VaultAccount(d.Chain, d.Asset, vault), nil
 	}
 	if collected || account == int64(chainadapters.HotAccount) {
 		return custody.HotAccount(d.Chain, d.Asset), nil

@@ -18,6 +18,7 @@ type IntentRow struct {
 	Customer string      // withdrawals
 	Fee      money.Units // withdrawals: what the customer pays, in Asset
 	From     string      // collections and top-ups on account chains: who sends; empty for the hot wallet or coins
+	Vault    string      // sweeps: where they go
 	State    custody.WithdrawalState
 	Version  uint64
 	Reason   string
@@ -43,13 +44,13 @@ func (s *Store) LoadIntent(ctx context.Context, intent string) (IntentRow, error
 }
 
 func (s *Store) loadIntent(ctx context.Context, q queryer, intent, lock string) (IntentRow, error) {
-	columns := "id, 'withdrawal', asset, chain, destination, amount, state, version, reason, updated_at, customer, fee, ''"
+	columns := "id, 'withdrawal', asset, chain, destination, amount, state, version, reason, updated_at, customer, fee, '', ''"
 	if table(intent) != "custody.withdrawal" {
-		columns = "id, kind, asset, chain, destination, amount, state, version, reason, updated_at, '', 0::numeric(78,0), from_address"
+		columns = "id, kind, asset, chain, destination, amount, state, version, reason, updated_at, '', 0::numeric(78,0), from_address, vault"
 	}
 	var r IntentRow
 	err := q.QueryRow(ctx, "SELECT "+columns+" FROM "+table(intent)+" WHERE id = $1 "+lock, intent).Scan(
-		&r.ID, &r.Kind, &r.Asset, &r.Chain, &r.To, &r.Amount, &r.State, &r.Version, &r.Reason, &r.Updated, &r.Customer, &r.Fee, &r.From)
+		&r.ID, &r.Kind, &r.Asset, &r.Chain, &r.To, &r.Amount, &r.State, &r.Version, &r.Reason, &r.Updated, &r.Customer, &r.Fee, &r.From, &r.Vault)
 	if err != nil {
 		return r, fmt.Errorf("read intent %.64s: %w", intent, noRows(err))
 	}

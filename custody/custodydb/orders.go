@@ -48,16 +48,12 @@ func (s *Store) OrderCancel(ctx context.Context, intent, reason string) error {
 		if err := s.putOrder(ctx, tx, actCancel, intent, reason); err != nil {
 			return err
 		}
-		topic := TopicCollect
-		if r.Kind == custody.IntentWithdrawal {
-			topic = TopicWithdrawal
-		}
 		var n int64
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM custody.operator_order WHERE subject = $1`, intent).Scan(&n); err != nil {
 			return fmt.Errorf("count orders: %w", err)
 		}
 		key := fmt.Sprintf("%s/order/%d", intent, n)
-		return PutOutbox(ctx, tx, OutboxRow{Key: key, Topic: topic, Kind: KindSignal, Subject: intent})
+		return PutOutbox(ctx, tx, OutboxRow{Key: key, Topic: topicOf(r.Kind), Kind: KindSignal, Subject: intent})
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"strongroom/custody"
 )
 
 // outboxChannel is the NOTIFY channel that wakes the dispatcher.
@@ -22,7 +24,19 @@ const (
 	TopicDeposit    = "deposit"
 	TopicCollect    = "collect"
 	TopicTransfer   = "transfer" // between funding and trading
+	TopicSweep      = "sweep"    // hot wallet to vault
 )
+
+// topicOf is the topic of the workflow that carries an intent.
+func topicOf(kind custody.IntentKind) string {
+	switch kind { //nolint:exhaustive // the others are the house's own
+	case custody.IntentWithdrawal:
+		return TopicWithdrawal
+	case custody.IntentSweep:
+		return TopicSweep
+	}
+	return TopicCollect
+}
 
 // The kinds of message in the outbox.
 const (

@@ -105,7 +105,7 @@ func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, bid Bid) error {
 	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
 		none := PlannedAttempt{}
 		plan := chainadapters.Plan{Payments: s.payments(r), Fee: fee}
-		if r.Kind != custody.IntentWithdrawal {
+		if !r.Kind.PaysOut() {
 			coins, err := coinsOf(ctx, tx, r.ID)
 			if err != nil {
 				return none, err

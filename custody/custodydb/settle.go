@@ -63,7 +63,10 @@ func (s *Store) openFor(ctx context.Context, r *IntentRow) error {
 	if !ok {
 		return fmt.Errorf("asset %s: %w", r.Asset, custody.ErrAsset)
 	}
-	return s.openHouse(ctx, asset)
+	if err := s.openHouse(ctx, asset); err != nil || r.Vault == "" {
+		return err
+	}
+	return s.openVault(ctx, asset, r.Vault)
 }
 
 // endMined moves the intent to its end, if the transaction is still where the

@@ -59,7 +59,7 @@ func (d *Desk) whyCancelled(ctx context.Context, r *custodydb.IntentRow) string 
 // cancellable reports whether a plan can be taken back: by its nonce, or by coins
 // that have somewhere to return to.
 func cancellable(adapter chainadapters.Adapter, r *custodydb.IntentRow, plan chainadapters.Plan) bool {
-	return adapter.Family() != chainadapters.UTXO || r.Kind != custody.IntentWithdrawal || plan.ChangePath.Account == chainadapters.HotAccount
+	return adapter.Family() != chainadapters.UTXO || !r.Kind.PaysOut() || plan.ChangePath.Account == chainadapters.HotAccount
 }
 
 // cancellation is what the signer is told of a cancellation: the chain's native

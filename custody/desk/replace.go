@@ -176,7 +176,7 @@ func (d *Desk) planNext(ctx context.Context, adapter chainadapters.Adapter, r *c
 // ladder returns the plan of the next attempt by the ladder of the chain's family.
 func (d *Desk) ladder(adapter chainadapters.Adapter, r *custodydb.IntentRow, last custodydb.PlannedAttempt, q quotation, cancels bool, free []chainadapters.Coin) (chainadapters.Plan, feedesk.Move, error) {
 	if last.Plan.Slot == nil {
-		c := recoin{adapter: adapter, policy: d.rates(r.Chain), last: last, q: q, cancels: cancels, ours: r.Kind != custody.IntentWithdrawal, free: free}
+		c := recoin{adapter: adapter, policy: d.rates(r.Chain), last: last, q: q, cancels: cancels, ours: !r.Kind.PaysOut(), free: free}
 		return c.plan()
 	}
 	move, fee := d.gas(r.Chain).Next(feedesk.GasBid{Last: last.Plan.Fee, Market: q.fee, BaseFee: q.head.BaseFee, Clock: q.clock})

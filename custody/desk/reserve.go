@@ -55,7 +55,7 @@ func (d *Desk) reserveCoins(ctx context.Context, adapter chainadapters.Adapter, 
 	}
 	policy := d.rates(r.Chain)
 	err = d.cfg.Store.ReserveCoins(ctx, r, func(size uint64) (chainadapters.Fee, error) {
-		if r.Kind != custody.IntentWithdrawal {
+		if !r.Kind.PaysOut() {
 			return fee, affordable(policy, fee) // what remains of its coins is its fee
 		}
 		move, rate := policy.First(fee.SatPerKVB, size)

@@ -77,11 +77,11 @@ func (d *Desk) signPlan(ctx context.Context, adapter chainadapters.Adapter, r *c
 // meaning returns what the signer is told that an attempt is for, and our own key
 // behind its destination.
 func (d *Desk) meaning(ctx context.Context, r *custodydb.IntentRow, attempt custodydb.PlannedAttempt) (custody.Intent, *chainadapters.KeyPath, error) {
-	coinsOfOurs := r.Kind != custody.IntentWithdrawal && attempt.Plan.Slot == nil
+	coinsOfOurs := !r.Kind.PaysOut() && attempt.Plan.Slot == nil
 	switch {
 	case attempt.Cancels && !coinsOfOurs:
 		return d.cancellation(r, attempt.Plan)
-	case r.Kind == custody.IntentWithdrawal:
+	case r.Kind.PaysOut():
 		return r.Intent, nil, nil
 	}
 	to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)
