@@ -69,6 +69,10 @@ type Request struct {
 	Created, Expires time.Time
 	Ended            time.Time // zero while Open
 	Outcome          string    // why it ended as it did, for people
+
+	// Superseded says of a cancelled request that nobody took it back: another policy or
+	// other people are in force than those that it was asked of. Ask again.
+	Superseded bool
 }
 
 // Signed is an approval or a denial that counted when it came.

@@ -49,6 +49,8 @@ func layout() []rule {
 		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
+		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/addressbook"},
+		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
 
 		// Adapters know their port; the signer knows neither database nor node.

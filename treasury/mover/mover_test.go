@@ -1,0 +1,152 @@
+package mover_test
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"strongroom/custody"
+	"strongroom/money"
+	"strongroom/treasury"
+	"strongroom/treasury/mover"
+	"strongroom/treasury/vault"
+)
+
+type assets struct{ custody.Assets }
+
+func (assets) AssetByCode(code string) (custody.AssetInfo, bool) {
+	return custody.AssetInfo{Asset: money.Asset{Code: code, Scale: 3}, Chain: "dev", Native: code}, code == "ETH"
+}
+
+func open(tb interface{ Fatal(args ...any) }, v *vaults, h *house) *mover.Mover {
+	m, err := mover.New(mover.Config{
+		Vaults: kept{v}, Custody: h, Assets: assets{}, Log: slog.New(slog.DiscardHandler),
+		Clock: func() time.Time { return v.now },
+		Terms: func(string) (mover.Terms, error) {
+			return mover.Terms{Terms: terms(), FeeEach: money.FromUint64(2)}, nil
+		},
+		Place: func(v vault.Vault) (string, error) { return v.Address, nil },
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func world() (*vaults, *house) {
+	return &vaults{rows: rowsOf(), at: map[string]treasury.Snapshot{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)},
+		&house{fee: 1, vaults: map[string]uint64{}, sweeps: map[string]*sweep{}, fail: map[string]int{}}
+}
+
+func TestSweepsBringTheHotWalletToItsTarget(t *testing.T) {
+	v, h := world()
+	h.hot = 16_000
+	m := open(t, v, h)
+	for range 8 {
+		if err := m.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range h.order {
+			h.pass(h.sweeps[id])
+		}
+	}
+	if h.hot < 4900 || h.hot > 5100 || h.vaults["cold"] < 10_900 || len(v.moves) != 3 {
+		t.Fatalf("hot %d, vaults %v, moves %+v", h.hot, h.vaults, v.moves)
+	}
+	for _, row := range v.moves {
+		if row.State != treasury.MoveFinal || row.TxID != "tx of "+mover.SweepID(row.ID) || row.Outcome != "it is posted" {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
+func TestSweepIsTakenBackForApprovedWithdrawals(t *testing.T) {
+	v, h := world()
+	h.hot = 16_000
+	m := open(t, v, h)
+	for range 2 {
+		if err := m.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.approved = 15_000 // somebody wants nearly all of it
+	}
+	if err := m.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h.released == 0 {
+		t.Fatal("sweeps go on that approved withdrawals need")
+	}
+	for _, row := range v.moves {
+		if s := h.sweeps[mover.SweepID(row.ID)]; s.state == custody.WithdrawalCancelled && row.State != treasury.MoveRecalled {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
+// Whatever fails, whenever, and however far sweeps come between rounds: each move is one
+// sweep, and in the end the hot wallet is at or under its cap.
+func TestEachMoveIsOneSweep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, h := world()
+		m := open(t, v, h)
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0:
+				h.hot += rapid.Uint64Range(0, 9000).Draw(t, "deposit")
+			case 1:
+				h.fail[rapid.SampledFrom([]string{"standing", "register", "open", "release"}).Draw(t, "fails")] = 1
+			case 2:
+				h.approved = rapid.Uint64Range(0, h.hot/2).Draw(t, "approved")
+			case 3:
+				for _, id := range h.order {
+					if rapid.Bool().Draw(t, "pass") {
+						h.pass(h.sweeps[id])
+					}
+				}
+			default:
+				if err := m.Round(t.Context()); err != nil && !errors.Is(err, errDown) {
+					t.Fatal(err)
+				}
+			}
+		}
+		h.approved, h.fail = 0, map[string]int{}
+		for range 40 {
+			if err := m.Round(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range h.order {
+				h.pass(h.sweeps[id])
+			}
+		}
+		if h.hot > 10_000 {
+			t.Fatalf("the hot wallet holds %d, above its cap", h.hot)
+		}
+		if len(h.sweeps) != len(v.moves) {
+			t.Fatalf("%d moves, %d sweeps", len(v.moves), len(h.sweeps))
+		}
+		for _, row := range v.moves {
+			s := h.sweeps[mover.SweepID(row.ID)]
+			if s == nil || s.Amount != row.Amount || row.State.Open() || (row.State == treasury.MoveFinal) != (s.state == custody.WithdrawalPosted) {
+				t.Fatalf("move %+v, sweep %+v", row, s)
+			}
+		}
+	})
+}
+
+func TestOneAssetDoesNotHoldUpAnother(t *testing.T) {
+	v, h := world()
+	v.rows = append([]treasury.VaultRow{{Vault: vault.Vault{ID: "odd", Asset: "XYZ", Chain: "dev"}}}, v.rows...)
+	h.hot = 16_000
+	if err := open(t, v, h).Round(t.Context()); !errors.Is(err, custody.ErrAsset) {
+		t.Errorf("an unknown asset: %v", err)
+	}
+	if len(h.sweeps) == 0 {
+		t.Error("nothing was swept")
+	}
+	if _, err := mover.New(mover.Config{}); err == nil {
+		t.Error("a mover of nothing")
+	}
+}
