@@ -88,6 +88,16 @@ func TestSweepsWaitForPeople(t *testing.T) {
 	if p := h.do(w.ID, custody.WithdrawalAwaitingApproval, "screen", "screen", "reserve", "sign"); p.Reason != says.reason {
 		t.Errorf("waits because %q", p.Reason)
 	}
+	if ids, err := h.store.Awaiting(t.Context(), 10); err != nil || len(ids) != 1 || ids[0] != w.ID {
+		t.Errorf("%v wait for people, %v", ids, err)
+	}
+	for range 2 {
+		h.must(h.store.Wake(t.Context(), w.ID, "rqs_1/approved"))
+		h.must(h.store.Wake(t.Context(), w.ID, ""))
+	}
+	if n := h.count(`SELECT count(*) FROM custody.outbox WHERE subject = $1 AND topic = 'sweep' AND kind = 'signal'`, w.ID); n != 3 {
+		t.Errorf("woken %d times, by one decision and twice for nothing", n)
+	}
 	says.verdict = desk.Allow
 	h.do(w.ID, custody.WithdrawalApproved, "screen")
 	h.walkOut(w.ID, info.Chain)
