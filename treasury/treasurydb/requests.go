@@ -25,7 +25,7 @@ type Row struct {
 }
 
 const requestColumns = `r.id, r.round, r.intent, r.hash, r.class, r.selector, r.subject, r.roster, r.rule, r.sentence, r.requirement,
-	r.notes, r.effect, r.created, r.expires, r.state, r.version, r.missing, COALESCE(r.ended, 'epoch'), r.ended IS NOT NULL, r.outcome, `
+	r.notes, r.effect, r.created, r.expires, r.state, r.version, r.missing, COALESCE(r.ended, 'epoch'), r.ended IS NOT NULL, r.outcome, r.superseded, `
 
 // Reads of one request, of a page, and of both with the row locked.
 const (
@@ -131,7 +131,7 @@ func scanRequest(row pgx.CollectableRow) (scanned, error) {
 	var hasEnded bool
 	r := &s.Row
 	err := row.Scan(&r.ID, &r.Round, &text, &hash, &r.Class, &r.Selector, &r.Subject, &r.Roster, &r.Rule, &r.Sentence, &requirement,
-		&r.Notes, &r.Effect, &r.Created, &r.Expires, &r.State, &r.Version, &r.Missing, &ended, &hasEnded, &r.Outcome, &r.Payload)
+		&r.Notes, &r.Effect, &r.Created, &r.Expires, &r.State, &r.Version, &r.Missing, &ended, &hasEnded, &r.Outcome, &r.Superseded, &r.Payload)
 	if err != nil {
 		return s, fmt.Errorf("scan request: %w", err)
 	}
@@ -185,6 +185,8 @@ type Step struct {
 	Missing *consent.Requirement // of Waiting
 	Outcome string               // of a state that is not open
 	At      time.Time
+
+	Superseded bool // of Cancelled
 }
 
 // MoveRequest takes a request from the state and version in which it was read to another,
@@ -198,12 +200,12 @@ func MoveRequest(ctx context.Context, db DB, r *Row, step Step) error {
 	if !step.To.Open() {
 		ended = step.At
 	}
-	err := won(db.Exec(ctx, `UPDATE treasury.request SET state = $4, version = version + 1, missing = $5, asked = $6, ended = $7, outcome = $8
-		WHERE id = $1 AND state = $2 AND version = $3`, r.ID, r.State, r.Version, step.To, missing, asked, absent(ended), step.Outcome))
+	err := won(db.Exec(ctx, `UPDATE treasury.request SET state = $4, version = version + 1, missing = $5, asked = $6, ended = $7, outcome = $8, superseded = $9
+		WHERE id = $1 AND state = $2 AND version = $3`, r.ID, r.State, r.Version, step.To, missing, asked, absent(ended), step.Outcome, step.Superseded))
 	if err != nil {
 		return fmt.Errorf("move request %s from %s to %s: %w", r.ID, r.State, step.To, err)
 	}
-	r.State, r.Missing, r.Ended, r.Outcome = step.To, missing, ended, step.Outcome
+	r.State, r.Missing, r.Ended, r.Outcome, r.Superseded = step.To, missing, ended, step.Outcome, step.Superseded
 	r.Version++
 	return nil
 }

@@ -68,6 +68,7 @@ CREATE TABLE treasury.request (
   asked       text[] NOT NULL,
   ended       timestamptz,
   outcome     text NOT NULL,
+  superseded  boolean NOT NULL DEFAULT false CHECK (NOT superseded OR state = 'cancelled'), -- nobody took it back
   UNIQUE (intent_id, round),
   CONSTRAINT waits_for_somebody CHECK ((state = 'waiting') = (missing <> '')),
   CONSTRAINT ended_with_a_reason CHECK ((state IN ('waiting', 'approved')) = (ended IS NULL) AND (ended IS NULL) = (outcome = ''))
@@ -92,10 +93,12 @@ CREATE TABLE treasury.approval (
   at        bigint NOT NULL,
   payload   bytea,
   signature bytea NOT NULL,
-  digest    bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+  digest    bytea NOT NULL CHECK (octet_length(digest) = 32),
   name      text NOT NULL,
   came      timestamptz NOT NULL,
-  PRIMARY KEY (request, person, verdict)
+  PRIMARY KEY (request, person, verdict),
+  -- What a plain key signs has no number of its own: it can approve two requests in one second.
+  UNIQUE (request, digest)
 );
 CREATE INDEX approval_of_key ON treasury.approval (person, key, came);
 
