@@ -49,6 +49,7 @@ func layout() []rule {
 		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
+		{"treasury/desk", "money internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
@@ -62,8 +63,8 @@ func layout() []rule {
 		{"chainadapters/bitcoin/multisig", "money chainadapters/bitcoin/network"},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
 		{"chainadapters/...", "money chainadapters"},
-		{"signer/client", "money chainadapters internal/gen/..."},
-		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network internal/crash internal/planted signer/..."},
+		{"signer/client", "money chainadapters internal/gen/... treasury/consent"},
+		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network treasury/intent treasury/consent treasury/policy internal/crash internal/planted signer/..."},
 
 		// Matching knows neither customers nor chains nor SQL; its engine nothing at all.
 		{"matching/engine/...", "internal/hugepage matching/engine/..."},
