@@ -22,7 +22,7 @@ func TestAuditReadsPermissionsAndNoticesChange(t *testing.T) {
 	}
 	for attempt := range uint32(3) {
 		p := permission{Intent: intent{ID: "wdr_1"}, Attempt: attempt + 1, Payload: "00"}
-		if _, err := j.append(p, now); err != nil {
+		if _, err := j.append(record{Type: recordSign, Sign: &p}, now); err != nil {
 			t.Fatal(err)
 		}
 	}

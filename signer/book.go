@@ -7,6 +7,7 @@ import (
 
 	"strongroom/internal/planted"
 	"strongroom/money"
+	"strongroom/treasury/policy"
 )
 
 // Windows of the caps.
@@ -32,10 +33,11 @@ type book struct {
 type history struct {
 	intent intent
 	slot   string
-	last   uint32          // greatest attempt
-	byHash map[string]bool // payloads
-	common map[string]bool // coins that every attempt spends
-	fee    money.Units     // highest bid: one attempt at most is mined
+	last   uint32            // greatest attempt
+	byHash map[string]uint32 // payloads, with their attempts
+	grants map[string]*grant // by digest, where consent was verified
+	common map[string]bool   // coins that every attempt spends
+	fee    money.Units       // highest bid: one attempt at most is mined
 	// cancelled is set with the first cancellation: no payment is signed after it.
 	cancelled bool
 }
@@ -80,14 +82,17 @@ func (b *book) apply(r record) {
 	p := *r.Sign
 	h, known := b.intents[p.Intent.ID]
 	if !known {
-		h = &history{intent: p.Intent, slot: slotKey(p), byHash: map[string]bool{}}
+		h = &history{intent: p.Intent, slot: slotKey(p), byHash: map[string]uint32{}, grants: map[string]*grant{}}
 		b.intents[p.Intent.ID] = h
-		if capped(p.Intent.Kind) {
+		if p.capped() {
 			key := capKey{p.Intent.Asset, p.Intent.Kind}
 			b.uses[key] = append(b.uses[key], useOf{r.Time, p.Intent.Amount})
 		}
 	}
-	h.last, h.byHash[p.Payload] = p.Attempt, true
+	h.last, h.byHash[p.Payload] = p.Attempt, p.Attempt
+	if p.Grant != nil {
+		h.grants[p.Grant.Digest] = p.Grant
+	}
 	h.cancelled = h.cancelled || p.Intent.Kind == kindCancel
 	if more := p.Fee.SubFloor(h.fee); !more.IsZero() {
 		b.fees[p.Intent.Chain] = append(b.fees[p.Intent.Chain], useOf{r.Time, more})
@@ -118,7 +123,7 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 	}
 	h, known := b.intents[p.Intent.ID]
 	if !known {
-		if err := b.judgeCaps(p.Intent, at); err != nil {
+		if err := b.judgeCaps(p, at); err != nil {
 			return false, err
 		}
 		return false, b.judgeFees(p.Intent.Chain, p.Fee, at)
@@ -130,7 +135,7 @@ func (b *book) judge(p permission, at time.Time) (seen bool, err error) {
 	if h.slot != slotKey(p) {
 		return false, fmt.Errorf("%w: intent %s has another sender or nonce", ErrRefused, p.Intent.ID)
 	}
-	if h.byHash[p.Payload] {
+	if _, seen := h.byHash[p.Payload]; seen {
 		return true, nil
 	}
 	if err := h.judgeReplacement(p); err != nil {
@@ -189,8 +194,10 @@ func (h *history) judgeReplacement(p permission) error {
 // to another intent, once those are not wanted any more. A coin's amount, once
 // claimed, stays. What was signed once may be asked for again.
 func (b *book) judgeCoins(p permission) error {
-	if h, known := b.intents[p.Intent.ID]; known && h.byHash[p.Payload] {
-		return nil
+	if h, known := b.intents[p.Intent.ID]; known {
+		if _, seen := h.byHash[p.Payload]; seen {
+			return nil
+		}
 	}
 	for _, c := range p.Coins {
 		key := coinKey(p.Intent.Chain, c)
@@ -206,15 +213,21 @@ func (b *book) judgeCoins(p permission) error {
 	return nil
 }
 
-// capped reports whether a kind's amounts count: what stays with us does not.
-func capped(k kind) bool { return k != kindCollect && k != kindCancel }
+// capped reports whether the amount counts: what stays with the house does not, nor what
+// people agreed to.
+func (p permission) capped() bool {
+	if p.Grant != nil && p.Grant.Outcome == policy.Quorum {
+		return false
+	}
+	return p.Intent.Kind == kindWithdrawal || p.Intent.Kind == kindGasTopUp
+}
 
-// judgeCaps holds a new intent against the caps of its asset. Collections and
-// cancellations stay in the house and have none.
-func (b *book) judgeCaps(in intent, at time.Time) error {
-	if !capped(in.Kind) {
+// judgeCaps holds a new intent against the caps of its asset.
+func (b *book) judgeCaps(p permission, at time.Time) error {
+	if !p.capped() {
 		return nil
 	}
+	in := p.Intent
 	key := capKey{in.Asset, in.Kind}
 	limits := b.caps[key]
 	if limits.PerTransaction.Less(in.Amount) {

@@ -11,6 +11,8 @@ type draft struct {
 	slot  string      // EVM: sender/nonce, which only one intent may ever use
 	coins []spentCoin // Bitcoin family: what it consumes
 	fee   money.Units // the most it can cost
+	// selector of the contract that is called, eight small hex digits; empty: no call.
+	selector string
 	// sign makes the signature and verifies it; it has no other effect.
 	sign func() (signature, error)
 }
@@ -36,6 +38,11 @@ type chain interface {
 	draft(o order) (draft, error)
 	// publicKeys returns the extended public keys of accounts 0 and 1.
 	publicKeys() (deposit, hot string, err error)
+	// genesis is by what intents tell the chain from its likes: chain id, or hash of block 0.
+	genesis() string
+	// place is one text for each destination, however its address is written. Errors wrap
+	// ErrInvalid.
+	place(address string) (string, error)
 }
 
 // checkFee holds a transaction's fee against what the request and the policy allow.

@@ -124,10 +124,15 @@ func (c *evmChain) draft(o order) (draft, error) {
 	if err := checkFee(fee, o.maxFee, c.policy.FeeCeiling); err != nil {
 		return draft{}, err
 	}
+	selector := ""
+	if o.Contract != "" {
+		selector = transferSelector
+	}
 	return draft{
-		slot: fmt.Sprintf("%s/%d", strings.ToLower(from.Hex()), p.Nonce),
-		fee:  fee,
-		sign: func() (signature, error) { return signEVM(o.unsigned, p, key) },
+		selector: selector,
+		slot:     fmt.Sprintf("%s/%d", strings.ToLower(from.Hex()), p.Nonce),
+		fee:      fee,
+		sign:     func() (signature, error) { return signEVM(o.unsigned, p, key) },
 	}, nil
 }
 
@@ -179,7 +184,7 @@ func (c *evmChain) checkDestination(o order, from common.Address) (common.Addres
 	if err != nil {
 		return to, err
 	}
-	if o.Kind == kindWithdrawal {
+	if o.Kind.paysOut() {
 		return to, c.checkOutsider(to, from)
 	}
 	return to, c.checkOwn(o, to)

@@ -151,14 +151,14 @@ func (j *journal) now(clock time.Time) time.Time {
 	return clock
 }
 
-// append writes a permission at a time that now returned, and returns when disk
-// and checkpoint have it. Errors wrap ErrJournal, and everything after one fails
-// the same way.
-func (j *journal) append(p permission, at time.Time) (record, error) {
+// append writes what a record says, its Type and content, at a time that now returned,
+// and returns when disk and checkpoint have it. Errors wrap ErrJournal, and everything
+// after one fails the same way; what does not fit a line is ErrInvalid.
+func (j *journal) append(r record, at time.Time) (record, error) {
 	if j.broken != nil {
 		return record{}, j.broken
 	}
-	r := record{Seq: j.head.seq + 1, Prev: j.head.prev(), Time: at, Type: recordSign, Sign: &p}
+	r.Seq, r.Prev, r.Time = j.head.seq+1, j.head.prev(), at
 	line, hash, err := encodeRecord(r)
 	if err != nil {
 		return record{}, err

@@ -17,6 +17,14 @@ import (
 const (
 	recordOpen = "open" // the first: binds the journal to its seed
 	recordSign = "sign" // permission to sign one payload; written before the signature exists
+
+	// What people and officers decided, where consent is verified.
+	recordRoster   = "roster"
+	recordPolicy   = "policy"
+	recordAllow    = "allow"
+	recordDisallow = "disallow"
+	recordFreeze   = "freeze"
+	recordUnfreeze = "unfreeze"
 )
 
 // Layout of a journal line: eight hex digits of CRC-32C over the rest, a space,
@@ -35,6 +43,20 @@ type record struct {
 	Type        string      `json:"type"`
 	Fingerprint string      `json:"fingerprint,omitempty"`
 	Sign        *permission `json:"sign,omitempty"`
+	Decree      *decree     `json:"decree,omitempty"`
+}
+
+// whole reports whether a record holds what its type says.
+func (r record) whole() bool {
+	switch r.Type {
+	case recordOpen:
+		return r.Sign == nil && r.Decree == nil
+	case recordSign:
+		return r.Sign != nil && r.Decree == nil
+	case recordRoster, recordPolicy, recordAllow, recordDisallow, recordFreeze, recordUnfreeze:
+		return r.Sign == nil && r.Decree != nil
+	}
+	return false
 }
 
 // permission is what the journal keeps of a transaction that may be signed.
@@ -47,6 +69,7 @@ type permission struct {
 	Fee       money.Units `json:"fee"`
 	Policy    string      `json:"policyVersion,omitempty"`
 	Approvals []approval  `json:"approvals,omitempty"`
+	Grant     *grant      `json:"grant,omitempty"` // where consent is verified
 }
 
 // encodeRecord returns the line of a record and its hash.
@@ -79,7 +102,7 @@ func decodeRecord(line []byte) (record, error) {
 	if err := decoder.Decode(&r); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	if r.Type != recordOpen && (r.Type != recordSign || r.Sign == nil) {
+	if !r.whole() {
 		return r, fmt.Errorf("%w: record of type %.20q", ErrJournal, r.Type)
 	}
 	return r, nil

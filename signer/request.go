@@ -9,6 +9,8 @@ import (
 
 	signerv1 "strongroom/internal/gen/signer/v1"
 	"strongroom/money"
+	"strongroom/treasury/consent"
+	meant "strongroom/treasury/intent"
 )
 
 // Bounds of a request.
@@ -16,7 +18,7 @@ const (
 	maxTxBytes       = 128 << 10
 	maxInputs        = 256
 	maxApprovals     = 16
-	maxApprovalBytes = 4 << 10
+	maxApprovalBytes = consent.MaxPayloadBytes
 	maxShortText     = 128
 	maxAddressText   = 128
 	maxIDText        = 64
@@ -31,7 +33,12 @@ const (
 	kindCollect    kind = "collect"
 	kindGasTopUp   kind = "gas_topup"
 	kindCancel     kind = "cancel"
+	kindSweep      kind = "sweep"
 )
+
+// paysOut reports whether such an intent pays out of the hot wallet to where none of the
+// signer's keys is.
+func (k kind) paysOut() bool { return k == kindWithdrawal || k == kindSweep }
 
 // order is a request after its own syntax was checked; what its transaction says
 // is still unknown.
@@ -47,6 +54,7 @@ type order struct {
 	payloadHash [sha256.Size]byte
 	approvals   []approval
 	policy      string
+	text        []byte // canonical intent that people agreed to, where consent is verified
 }
 
 // intent is what must never change between the attempts of one id.
@@ -60,12 +68,24 @@ type intent struct {
 	Amount   money.Units `json:"amount"`
 }
 
-// approval is kept with the record. The signer does not judge it yet.
+// approval is kept with the record, as it came.
 type approval struct {
 	Approver  string `json:"approver"`
 	Scheme    string `json:"scheme"`
 	Payload   []byte `json:"payload"`
 	Signature []byte `json:"signature"`
+	Key       string `json:"key,omitempty"`
+	Verdict   string `json:"verdict,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	At        int64  `json:"at,omitempty"`
+}
+
+// consent is the same as those who judge it read it.
+func (a approval) consent() consent.Approval {
+	return consent.Approval{
+		Person: a.Approver, Key: a.Key, Scheme: consent.Scheme(a.Scheme), Verdict: consent.Verdict(a.Verdict),
+		Reason: a.Reason, At: a.At, Payload: a.Payload, Signature: a.Signature,
+	}
 }
 
 // parseRequest checks the syntax of a request. Errors wrap ErrInvalid.
@@ -73,14 +93,14 @@ func parseRequest(req *signerv1.SignRequest) (order, error) {
 	if req.GetIntent() == nil || hasUnknown(req.ProtoReflect()) {
 		return order{}, fmt.Errorf("%w: intent is missing or a field is unknown", ErrInvalid)
 	}
-	if n := len(req.GetUnsignedTx()); n == 0 || n > maxTxBytes {
-		return order{}, fmt.Errorf("%w: transaction of %d bytes", ErrInvalid, n)
+	if err := checkSizes(req); err != nil {
+		return order{}, err
 	}
 	in, err := parseIntent(req.GetIntent())
 	if err != nil {
 		return order{}, err
 	}
-	approvals, err := parseApprovals(req)
+	approvals, err := parseApprovals(req.GetApprovals())
 	if err != nil {
 		return order{}, err
 	}
@@ -88,11 +108,8 @@ func parseRequest(req *signerv1.SignRequest) (order, error) {
 	if err != nil {
 		return order{}, fmt.Errorf("%w: max_fee: %w", ErrInvalid, err)
 	}
-	if len(req.GetInputPaths()) > maxInputs {
-		return order{}, fmt.Errorf("%w: %d inputs", ErrInvalid, len(req.GetInputPaths()))
-	}
 	o := order{
-		intent: in, attempt: req.GetAttempt(), maxFee: maxFee, approvals: approvals, policy: req.GetPolicyVersion(),
+		intent: in, attempt: req.GetAttempt(), maxFee: maxFee, approvals: approvals, policy: req.GetPolicyVersion(), text: req.GetIntentText(),
 		toPath: parsePath(req.GetIntent().GetToPath()), fromPath: parsePath(req.GetFromPath()),
 		changePath: parsePath(req.GetChangePath()),
 		unsigned:   req.GetUnsignedTx(), payloadHash: sha256.Sum256(req.GetUnsignedTx()),
@@ -104,6 +121,19 @@ func parseRequest(req *signerv1.SignRequest) (order, error) {
 		o.inputPaths = append(o.inputPaths, *parsePath(p))
 	}
 	return o, nil
+}
+
+func checkSizes(req *signerv1.SignRequest) error {
+	if n := len(req.GetUnsignedTx()); n == 0 || n > maxTxBytes {
+		return fmt.Errorf("%w: transaction of %d bytes", ErrInvalid, n)
+	}
+	if len(req.GetInputPaths()) > maxInputs {
+		return fmt.Errorf("%w: %d inputs", ErrInvalid, len(req.GetInputPaths()))
+	}
+	if len(req.GetIntentText()) > meant.MaxBytes || len(req.GetPolicyVersion()) > maxShortText {
+		return fmt.Errorf("%w: intent_text of %d bytes, policy_version of %d", ErrInvalid, len(req.GetIntentText()), len(req.GetPolicyVersion()))
+	}
+	return nil
 }
 
 func parseIntent(in *signerv1.Intent) (intent, error) {
@@ -124,8 +154,8 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 	if to := in.GetTo(); to == "" || len(to) > maxAddressText || len(in.GetContract()) > maxAddressText {
 		return intent{}, fmt.Errorf("%w: destination or contract of %d bytes", ErrInvalid, len(to))
 	}
-	if hasPath := in.GetToPath() != nil; hasPath == (k == kindWithdrawal) {
-		return intent{}, fmt.Errorf("%w: to_path belongs to everything but withdrawals", ErrInvalid)
+	if hasPath := in.GetToPath() != nil; hasPath == k.paysOut() {
+		return intent{}, fmt.Errorf("%w: to_path belongs to everything but withdrawals and sweeps", ErrInvalid)
 	}
 	return intent{
 		ID: in.GetId(), Kind: k, Chain: in.GetChain(), Asset: in.GetAsset(),
@@ -153,22 +183,27 @@ func parseKind(k signerv1.IntentKind) (of kind, prefix string, err error) {
 		return kindGasTopUp, "gas", nil
 	case signerv1.IntentKind_INTENT_KIND_CANCEL:
 		return kindCancel, "", nil
+	case signerv1.IntentKind_INTENT_KIND_SWEEP:
+		return kindSweep, "swp", nil
 	case signerv1.IntentKind_INTENT_KIND_UNSPECIFIED:
 	}
 	return "", "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)
 }
 
-func parseApprovals(req *signerv1.SignRequest) ([]approval, error) {
-	if len(req.GetApprovals()) > maxApprovals || len(req.GetPolicyVersion()) > maxShortText {
-		return nil, fmt.Errorf("%w: %d approvals", ErrInvalid, len(req.GetApprovals()))
+func parseApprovals(sent []*signerv1.Approval) ([]approval, error) {
+	if len(sent) > maxApprovals {
+		return nil, fmt.Errorf("%w: %d approvals", ErrInvalid, len(sent))
 	}
 	var all []approval
-	for _, a := range req.GetApprovals() {
+	for _, a := range sent {
 		if len(a.GetPayload()) > maxApprovalBytes || len(a.GetSignature()) > maxApprovalBytes ||
-			len(a.GetApprover()) > maxShortText || len(a.GetScheme()) > maxShortText {
+			len(a.GetApprover()) > maxShortText || len(a.GetScheme()) > maxShortText || len(a.GetKey()) > maxShortText ||
+			len(a.GetVerdict()) > maxShortText || len(a.GetReason()) > consent.MaxReasonBytes {
 			return nil, fmt.Errorf("%w: an approval is too long", ErrInvalid)
 		}
-		all = append(all, approval{a.GetApprover(), a.GetScheme(), a.GetPayload(), a.GetSignature()})
+		all = append(all, approval{
+			a.GetApprover(), a.GetScheme(), a.GetPayload(), a.GetSignature(), a.GetKey(), a.GetVerdict(), a.GetReason(), a.GetAt(),
+		})
 	}
 	return all, nil
 }
@@ -202,6 +237,7 @@ func hasUnknown(m protoreflect.Message) bool {
 	return found
 }
 
-// MaxRequestBytes is what the server lets through: a transaction, its approvals and
-// the rest of a request at their bounds.
-const MaxRequestBytes = maxTxBytes + 2*maxApprovals*(maxApprovalBytes+maxShortText) + maxInputs*32 + 4096
+// MaxRequestBytes is what the server lets through: a transaction or a document, its
+// approvals and the rest of a request at their bounds.
+const MaxRequestBytes = maxDocumentBytes + maxTxBytes + 2*maxApprovals*(maxApprovalBytes+3*maxShortText+consent.MaxReasonBytes) +
+	maxInputs*32 + meant.MaxBytes + 4096

@@ -26,7 +26,7 @@ const (
 	frozenFile = "frozen"
 )
 
-// Config holds what a signer needs. All fields but WorkFactor are required.
+// Config holds what a signer needs. All fields but Treasury and WorkFactor are required.
 type Config struct {
 	// Dir is the signer's own folder. The first start creates seed and journal in it.
 	Dir string
@@ -34,6 +34,10 @@ type Config struct {
 	Passphrase string
 	// Policy says what may be signed.
 	Policy Policy
+	// Treasury says by whose consent. Without one nobody is asked, and the caps of Policy
+	// count for everything; with one they count for what passes without people. A folder
+	// that has had one never opens without.
+	Treasury *Treasury
 	// Clock tells the time for caps and records.
 	Clock func() time.Time
 	// Log gets one line per signature and refusal, never a secret.
@@ -52,6 +56,7 @@ type Signer struct {
 	mu      sync.Mutex
 	journal *journal
 	book    *book
+	council *council // nil where consent is not verified
 }
 
 // New opens the signer's folder, creating it on the first start, verifies the
@@ -74,10 +79,51 @@ func New(cfg Config) (*Signer, error) {
 	if err := s.deriveChains(secret); err != nil {
 		return nil, err
 	}
-	if s.journal, err = openJournal(s.state, secret.fingerprint(), s.book.apply); err != nil {
+	if cfg.Treasury != nil {
+		if s.council, err = newCouncil(*cfg.Treasury, s.state, s.chains); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.replay(secret.fingerprint()); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// replay opens the journal and takes all of it in.
+func (s *Signer) replay(fingerprint string) error {
+	var replayed error
+	var err error
+	s.journal, err = openJournal(s.state, fingerprint, func(r record) {
+		if replayed == nil {
+			replayed = s.apply(r)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if replayed != nil {
+		return errors.Join(replayed, s.journal.close())
+	}
+	return nil
+}
+
+// apply takes a record in. Errors wrap ErrJournal, or ErrPolicy where it needs a treasury
+// that there is none of.
+func (s *Signer) apply(r record) error {
+	if r.Sign == nil {
+		if s.council == nil && r.Decree != nil {
+			return fmt.Errorf("%w: this folder has verified consent: configure its treasury", ErrPolicy)
+		}
+	} else if s.council == nil && r.Sign.Grant != nil {
+		return fmt.Errorf("%w: this folder has verified consent: configure its treasury", ErrPolicy)
+	}
+	first := r.Sign != nil && s.book.intents[r.Sign.Intent.ID] == nil
+	s.book.apply(r)
+	if s.council == nil {
+		return nil
+	}
+	return s.council.apply(r, first)
 }
 
 // Init creates seed and journal where the folder has none, and reports whether
@@ -155,6 +201,9 @@ func (s *Signer) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 	if asset, known := s.assets[o.Asset]; !known || asset.Chain != o.Chain || !strings.EqualFold(asset.Contract, o.Contract) {
 		return nil, fmt.Errorf("%w: asset %.20q with this contract is not on %s", ErrInvalid, o.Asset, o.Chain)
 	}
+	if s.council == nil && (o.Kind == kindSweep || len(o.text) > 0) {
+		return nil, fmt.Errorf("%w: sweeps and intent_text need a signer with a treasury", ErrInvalid)
+	}
 	d, err := c.draft(o)
 	if err != nil {
 		return nil, err
@@ -173,27 +222,43 @@ func (s *Signer) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 func (s *Signer) permit(o order, d draft) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.frozen() {
-		return ErrFrozen
-	}
-	if s.journal.broken != nil {
-		return s.journal.broken
+	if err := s.halted(); err != nil {
+		return err
 	}
 	at := s.journal.now(s.cfg.Clock())
 	p := permission{
 		Intent: o.intent, Attempt: o.attempt, Payload: hexHash(o.payloadHash),
 		Slot: d.slot, Coins: d.coins, Fee: d.fee, Policy: o.policy, Approvals: o.approvals,
 	}
+	if s.council != nil {
+		granted, err := s.council.decide(o, d, s.book.intents[o.ID], at)
+		if err != nil {
+			return err
+		}
+		p.Grant = granted
+	}
 	seen, err := s.book.judge(p, at)
 	if err != nil || seen {
 		return err
 	}
-	r, err := s.journal.append(p, at)
+	r, err := s.journal.append(record{Type: recordSign, Sign: &p}, at)
 	if err != nil {
 		return err
 	}
-	s.book.apply(r)
-	return nil
+	return s.apply(r)
+}
+
+// halted says why nothing is signed now, or nil.
+func (s *Signer) halted() error {
+	if s.frozen() {
+		return ErrFrozen
+	}
+	if s.council != nil {
+		if err := s.council.frozen(); err != nil {
+			return err
+		}
+	}
+	return s.journal.broken
 }
 
 // Freeze stops all signing in a signer's folder, at once and over restarts.
@@ -236,7 +301,10 @@ func (s *Signer) Status() (*signerv1.StatusResponse, error) {
 	at := s.journal.now(s.cfg.Clock())
 	out := &signerv1.StatusResponse{
 		JournalEntries: s.journal.head.seq, JournalHead: s.journal.head.hash[:],
-		Frozen: s.frozen() || s.journal.broken != nil,
+		Frozen: s.halted() != nil,
+	}
+	if s.council != nil {
+		out.Treasury = s.council.status(at)
 	}
 	for _, a := range s.cfg.Policy.Assets {
 		key := capKey{a.Code, kindWithdrawal}

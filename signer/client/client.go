@@ -19,6 +19,7 @@ import (
 	"strongroom/chainadapters"
 	signerv1 "strongroom/internal/gen/signer/v1"
 	"strongroom/money"
+	"strongroom/treasury/consent"
 )
 
 // Errors of the client. Any other error is a passing fault of process or
@@ -45,6 +46,7 @@ const (
 	Collect    Kind = "collect"
 	GasTopUp   Kind = "gas_topup"
 	Cancel     Kind = "cancel" // Intent is the id of what it ends
+	Sweep      Kind = "sweep"  // to a vault that the signer is configured with
 )
 
 // Config holds what a client needs; all fields are required.
@@ -84,7 +86,7 @@ func (c *Client) Close() error {
 // Request asks for one signature. Plan must be the one that Unsigned was built
 // from, with exactly one payment.
 type Request struct {
-	Intent  string // business id: wdr_…, col_…, gas_…
+	Intent  string // business id: wdr_…, col_…, gas_…, swp_…
 	Kind    Kind
 	Chain   chainadapters.ChainID
 	Asset   string // asset code
@@ -92,11 +94,18 @@ type Request struct {
 	Plan    chainadapters.Plan
 	// Unsigned is what the adapter built from Plan.
 	Unsigned chainadapters.Unsigned
-	// ToPath is our key behind the destination; nil for Withdrawal only.
+	// ToPath is our key behind the destination; nil for Withdrawal and Sweep only.
 	ToPath *chainadapters.KeyPath
 	// MaxFee is the most the platform will pay, in the chain's native asset.
 	MaxFee        money.Units
 	PolicyVersion string
+
+	// Where the signer verifies consent, of Withdrawal and Sweep, and of nothing else: the
+	// canonical text that people agreed to, or that policy lets pass without them, and the
+	// approvals that count, in any order. Asked again, the same text and approvals give the
+	// same signature; MaxFee is at most that of the text.
+	IntentText []byte
+	Approvals  []consent.Approval
 }
 
 // Signature is the signed transaction.
@@ -177,6 +186,7 @@ func (r Request) message() (*signerv1.SignRequest, error) {
 			Contract: pay.Contract, To: pay.To, Amount: pay.Amount.String(), ToPath: wirePath(r.ToPath),
 		},
 		Attempt: r.Attempt, UnsignedTx: r.Unsigned.Bytes, MaxFee: r.MaxFee.String(), PolicyVersion: r.PolicyVersion,
+		IntentText: r.IntentText, Approvals: wireApprovals(r.Approvals),
 	}
 	if r.Plan.Slot != nil {
 		msg.FromPath = wirePath(&r.Plan.Slot.Path)
@@ -200,6 +210,8 @@ func (k Kind) wire() (signerv1.IntentKind, error) {
 		return signerv1.IntentKind_INTENT_KIND_GAS_TOPUP, nil
 	case Cancel:
 		return signerv1.IntentKind_INTENT_KIND_CANCEL, nil
+	case Sweep:
+		return signerv1.IntentKind_INTENT_KIND_SWEEP, nil
 	}
 	return 0, fmt.Errorf("%w: intent kind %q", ErrInvalid, string(k))
 }

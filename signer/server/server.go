@@ -38,6 +38,9 @@ type Core interface {
 	Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 	PublicKeys(chain string) (*signerv1.PublicKeysResponse, error)
 	Status() (*signerv1.StatusResponse, error)
+	Submit(req *signerv1.SubmitRequest) (*signerv1.SubmitResponse, error)
+	Freeze(text []byte) error
+	Disallow(owner, chain, address string) (known bool, err error)
 }
 
 // Config holds what a server needs; all fields are required.
@@ -112,6 +115,23 @@ func (s *Server) Status(context.Context, *signerv1.StatusRequest) (*signerv1.Sta
 	return out, toStatus(err)
 }
 
+// Submit implements the service.
+func (s *Server) Submit(_ context.Context, req *signerv1.SubmitRequest) (*signerv1.SubmitResponse, error) {
+	out, err := s.cfg.Core.Submit(req)
+	return out, toStatus(err)
+}
+
+// Freeze implements the service.
+func (s *Server) Freeze(_ context.Context, req *signerv1.FreezeRequest) (*signerv1.FreezeResponse, error) {
+	return &signerv1.FreezeResponse{}, toStatus(s.cfg.Core.Freeze(req.GetFreeze()))
+}
+
+// Disallow implements the service.
+func (s *Server) Disallow(_ context.Context, req *signerv1.DisallowRequest) (*signerv1.DisallowResponse, error) {
+	known, err := s.cfg.Core.Disallow(req.GetOwner(), req.GetChain(), req.GetAddress())
+	return &signerv1.DisallowResponse{Known: known}, toStatus(err)
+}
+
 // toStatus maps the signer's errors to gRPC codes, once for all methods.
 func toStatus(err error) error {
 	if err == nil {
@@ -138,9 +158,11 @@ func codeOf(err error) codes.Code {
 // a certificate.
 func mayCall(method, caller string) bool {
 	switch method {
-	case signerv1.Signer_Sign_FullMethodName:
+	case signerv1.Signer_Sign_FullMethodName, signerv1.Signer_Disallow_FullMethodName:
 		return caller == "worker"
-	case signerv1.Signer_PublicKeys_FullMethodName, signerv1.Signer_Status_FullMethodName:
+	case signerv1.Signer_PublicKeys_FullMethodName, signerv1.Signer_Status_FullMethodName,
+		// What people and officers signed counts whoever brings it.
+		signerv1.Signer_Submit_FullMethodName, signerv1.Signer_Freeze_FullMethodName:
 		return caller == "worker" || caller == "api" || caller == "cli"
 	case healthpb.Health_Check_FullMethodName, healthpb.Health_Watch_FullMethodName:
 		return true

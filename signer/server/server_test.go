@@ -35,6 +35,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type core struct {
 	err  error
 	last *signerv1.SignRequest
+
+	submitted  *signerv1.SubmitRequest
+	froze      []byte
+	disallowed [3]string
 }
 
 func (c *core) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error) {
@@ -51,6 +55,21 @@ func (c *core) PublicKeys(string) (*signerv1.PublicKeysResponse, error) {
 
 func (*core) Status() (*signerv1.StatusResponse, error) {
 	return &signerv1.StatusResponse{JournalEntries: 7}, nil
+}
+
+func (c *core) Submit(req *signerv1.SubmitRequest) (*signerv1.SubmitResponse, error) {
+	c.submitted = req
+	return &signerv1.SubmitResponse{Known: true}, c.err
+}
+
+func (c *core) Freeze(text []byte) error {
+	c.froze = text
+	return c.err
+}
+
+func (c *core) Disallow(owner, chain, address string) (bool, error) {
+	c.disallowed = [3]string{owner, chain, address}
+	return true, c.err
 }
 
 // house is a running server with certificates for everybody.

@@ -82,6 +82,7 @@ const (
 	// nonce, or the coins to a change key. From then on no payment of that id is
 	// signed any more, whether one was signed before or not.
 	IntentKind_INTENT_KIND_CANCEL IntentKind = 4
+	IntentKind_INTENT_KIND_SWEEP  IntentKind = 5 // from the hot wallet to a vault that the signer is configured with
 )
 
 // Enum value maps for IntentKind.
@@ -92,6 +93,7 @@ var (
 		2: "INTENT_KIND_COLLECT",
 		3: "INTENT_KIND_GAS_TOPUP",
 		4: "INTENT_KIND_CANCEL",
+		5: "INTENT_KIND_SWEEP",
 	}
 	IntentKind_value = map[string]int32{
 		"INTENT_KIND_UNSPECIFIED": 0,
@@ -99,6 +101,7 @@ var (
 		"INTENT_KIND_COLLECT":     2,
 		"INTENT_KIND_GAS_TOPUP":   3,
 		"INTENT_KIND_CANCEL":      4,
+		"INTENT_KIND_SWEEP":       5,
 	}
 )
 
@@ -294,10 +297,14 @@ func (x *Intent) GetToPath() *KeyPath {
 // Approval is one person's consent to the hash of the intent.
 type Approval struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Approver      string                 `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"`
-	Scheme        string                 `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"` // "webauthn", "ed25519"
+	Approver      string                 `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"` // person
+	Scheme        string                 `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`     // "webauthn", "ed25519", "eip712"
 	Payload       []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
 	Signature     []byte                 `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	Key           string                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	Verdict       string                 `protobuf:"bytes,6,opt,name=verdict,proto3" json:"verdict,omitempty"` // "approve"
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	At            int64                  `protobuf:"varint,8,opt,name=at,proto3" json:"at,omitempty"` // Unix seconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,17 +367,51 @@ func (x *Approval) GetSignature() []byte {
 	return nil
 }
 
+func (x *Approval) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Approval) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Approval) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Approval) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
 type SignRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Intent        *Intent                `protobuf:"bytes,1,opt,name=intent,proto3" json:"intent,omitempty"`
-	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	UnsignedTx    []byte                 `protobuf:"bytes,3,opt,name=unsigned_tx,json=unsignedTx,proto3" json:"unsigned_tx,omitempty"` // EVM: EIP-1559 signing payload; Bitcoin: PSBT
-	FromPath      *KeyPath               `protobuf:"bytes,4,opt,name=from_path,json=fromPath,proto3" json:"from_path,omitempty"`       // EVM: the sender's key
-	InputPaths    []*KeyPath             `protobuf:"bytes,5,rep,name=input_paths,json=inputPaths,proto3" json:"input_paths,omitempty"` // Bitcoin: one per input, in order
-	ChangePath    *KeyPath               `protobuf:"bytes,6,opt,name=change_path,json=changePath,proto3" json:"change_path,omitempty"` // Bitcoin: key of the change output
-	MaxFee        string                 `protobuf:"bytes,7,opt,name=max_fee,json=maxFee,proto3" json:"max_fee,omitempty"`             // native base units, decimal: the most the platform will pay
-	Approvals     []*Approval            `protobuf:"bytes,8,rep,name=approvals,proto3" json:"approvals,omitempty"`
-	PolicyVersion string                 `protobuf:"bytes,9,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Intent     *Intent                `protobuf:"bytes,1,opt,name=intent,proto3" json:"intent,omitempty"`
+	Attempt    uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	UnsignedTx []byte                 `protobuf:"bytes,3,opt,name=unsigned_tx,json=unsignedTx,proto3" json:"unsigned_tx,omitempty"` // EVM: EIP-1559 signing payload; Bitcoin: PSBT
+	FromPath   *KeyPath               `protobuf:"bytes,4,opt,name=from_path,json=fromPath,proto3" json:"from_path,omitempty"`       // EVM: the sender's key
+	InputPaths []*KeyPath             `protobuf:"bytes,5,rep,name=input_paths,json=inputPaths,proto3" json:"input_paths,omitempty"` // Bitcoin: one per input, in order
+	ChangePath *KeyPath               `protobuf:"bytes,6,opt,name=change_path,json=changePath,proto3" json:"change_path,omitempty"` // Bitcoin: key of the change output
+	MaxFee     string                 `protobuf:"bytes,7,opt,name=max_fee,json=maxFee,proto3" json:"max_fee,omitempty"`             // native base units, decimal: the most the platform will pay
+	// Sorted by approver, each once, and each has to count: a signer that verifies consent
+	// refuses the request with any that does not.
+	Approvals     []*Approval `protobuf:"bytes,8,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	PolicyVersion string      `protobuf:"bytes,9,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"` // decimal, or empty
+	// Where consent is verified, of WITHDRAWAL and SWEEP, and of nothing else: what people
+	// agreed to, or what policy lets pass without them, in the canonical form of
+	// treasury/intent.
+	IntentText    []byte `protobuf:"bytes,10,opt,name=intent_text,json=intentText,proto3" json:"intent_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +507,13 @@ func (x *SignRequest) GetPolicyVersion() string {
 		return x.PolicyVersion
 	}
 	return ""
+}
+
+func (x *SignRequest) GetIntentText() []byte {
+	if x != nil {
+		return x.IntentText
+	}
+	return nil
 }
 
 type SignResponse struct {
@@ -666,6 +714,7 @@ type StatusResponse struct {
 	JournalHead    []byte                 `protobuf:"bytes,2,opt,name=journal_head,json=journalHead,proto3" json:"journal_head,omitempty"`
 	Frozen         bool                   `protobuf:"varint,3,opt,name=frozen,proto3" json:"frozen,omitempty"`
 	Caps           []*CapUse              `protobuf:"bytes,4,rep,name=caps,proto3" json:"caps,omitempty"`
+	Treasury       *Treasury              `protobuf:"bytes,5,opt,name=treasury,proto3" json:"treasury,omitempty"` // absent where consent is not verified
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -728,6 +777,455 @@ func (x *StatusResponse) GetCaps() []*CapUse {
 	return nil
 }
 
+func (x *StatusResponse) GetTreasury() *Treasury {
+	if x != nil {
+		return x.Treasury
+	}
+	return nil
+}
+
+// Treasury is by what consent is verified.
+type Treasury struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Environment    string                 `protobuf:"bytes,1,opt,name=environment,proto3" json:"environment,omitempty"`
+	RosterVersion  uint64                 `protobuf:"varint,2,opt,name=roster_version,json=rosterVersion,proto3" json:"roster_version,omitempty"`      // zero: none yet, and nothing is signed
+	PolicyVersion  uint64                 `protobuf:"varint,3,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`      // in force; zero: none yet, and nothing is signed
+	NextPolicy     uint64                 `protobuf:"varint,4,opt,name=next_policy,json=nextPolicy,proto3" json:"next_policy,omitempty"`               // newest that was submitted, where it is not in force yet
+	NextPolicyFrom int64                  `protobuf:"varint,5,opt,name=next_policy_from,json=nextPolicyFrom,proto3" json:"next_policy_from,omitempty"` // Unix seconds
+	Frozen         *Frozen                `protobuf:"bytes,6,opt,name=frozen,proto3" json:"frozen,omitempty"`                                          // absent unless an officer froze
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Treasury) Reset() {
+	*x = Treasury{}
+	mi := &file_signer_v1_signer_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Treasury) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Treasury) ProtoMessage() {}
+
+func (x *Treasury) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Treasury.ProtoReflect.Descriptor instead.
+func (*Treasury) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Treasury) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *Treasury) GetRosterVersion() uint64 {
+	if x != nil {
+		return x.RosterVersion
+	}
+	return 0
+}
+
+func (x *Treasury) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
+func (x *Treasury) GetNextPolicy() uint64 {
+	if x != nil {
+		return x.NextPolicy
+	}
+	return 0
+}
+
+func (x *Treasury) GetNextPolicyFrom() int64 {
+	if x != nil {
+		return x.NextPolicyFrom
+	}
+	return 0
+}
+
+func (x *Treasury) GetFrozen() *Frozen {
+	if x != nil {
+		return x.Frozen
+	}
+	return nil
+}
+
+// Frozen is the newest freeze that stands.
+type Frozen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Person        string                 `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`            // Unix seconds
+	Document      string                 `protobuf:"bytes,4,opt,name=document,proto3" json:"document,omitempty"` // that the intent to unfreeze names: SHA-256 of the freeze's message, in hex
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frozen) Reset() {
+	*x = Frozen{}
+	mi := &file_signer_v1_signer_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frozen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frozen) ProtoMessage() {}
+
+func (x *Frozen) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frozen.ProtoReflect.Descriptor instead.
+func (*Frozen) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Frozen) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *Frozen) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Frozen) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Frozen) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+type SubmitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	IntentText    []byte                 `protobuf:"bytes,1,opt,name=intent_text,json=intentText,proto3" json:"intent_text,omitempty"` // canonical; empty for a roster
+	Document      []byte                 `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`                       // roster, policy or entry; empty for unfreeze
+	Approvals     []*Approval            `protobuf:"bytes,3,rep,name=approvals,proto3" json:"approvals,omitempty"`                     // as in SignRequest; none for a roster
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitRequest) Reset() {
+	*x = SubmitRequest{}
+	mi := &file_signer_v1_signer_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitRequest) ProtoMessage() {}
+
+func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
+func (*SubmitRequest) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SubmitRequest) GetIntentText() []byte {
+	if x != nil {
+		return x.IntentText
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetApprovals() []*Approval {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+type SubmitResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"` // it had been handed over before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitResponse) Reset() {
+	*x = SubmitResponse{}
+	mi := &file_signer_v1_signer_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitResponse) ProtoMessage() {}
+
+func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
+func (*SubmitResponse) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SubmitResponse) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+type FreezeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Freeze        []byte                 `protobuf:"bytes,1,opt,name=freeze,proto3" json:"freeze,omitempty"` // JSON of treasury/consent
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreezeRequest) Reset() {
+	*x = FreezeRequest{}
+	mi := &file_signer_v1_signer_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreezeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreezeRequest) ProtoMessage() {}
+
+func (x *FreezeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreezeRequest.ProtoReflect.Descriptor instead.
+func (*FreezeRequest) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FreezeRequest) GetFreeze() []byte {
+	if x != nil {
+		return x.Freeze
+	}
+	return nil
+}
+
+type FreezeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreezeResponse) Reset() {
+	*x = FreezeResponse{}
+	mi := &file_signer_v1_signer_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreezeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreezeResponse) ProtoMessage() {}
+
+func (x *FreezeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreezeResponse.ProtoReflect.Descriptor instead.
+func (*FreezeResponse) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{14}
+}
+
+type DisallowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"` // "house", or "customer:" and the customer's id
+	Chain         string                 `protobuf:"bytes,2,opt,name=chain,proto3" json:"chain,omitempty"`
+	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisallowRequest) Reset() {
+	*x = DisallowRequest{}
+	mi := &file_signer_v1_signer_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisallowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisallowRequest) ProtoMessage() {}
+
+func (x *DisallowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisallowRequest.ProtoReflect.Descriptor instead.
+func (*DisallowRequest) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DisallowRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *DisallowRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *DisallowRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+type DisallowResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"` // it was not allowed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisallowResponse) Reset() {
+	*x = DisallowResponse{}
+	mi := &file_signer_v1_signer_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisallowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisallowResponse) ProtoMessage() {}
+
+func (x *DisallowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signer_v1_signer_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisallowResponse.ProtoReflect.Descriptor instead.
+func (*DisallowResponse) Descriptor() ([]byte, []int) {
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DisallowResponse) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
 type CapUse struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Asset          string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -742,7 +1240,7 @@ type CapUse struct {
 
 func (x *CapUse) Reset() {
 	*x = CapUse{}
-	mi := &file_signer_v1_signer_proto_msgTypes[9]
+	mi := &file_signer_v1_signer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +1252,7 @@ func (x *CapUse) String() string {
 func (*CapUse) ProtoMessage() {}
 
 func (x *CapUse) ProtoReflect() protoreflect.Message {
-	mi := &file_signer_v1_signer_proto_msgTypes[9]
+	mi := &file_signer_v1_signer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +1265,7 @@ func (x *CapUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapUse.ProtoReflect.Descriptor instead.
 func (*CapUse) Descriptor() ([]byte, []int) {
-	return file_signer_v1_signer_proto_rawDescGZIP(), []int{9}
+	return file_signer_v1_signer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CapUse) GetAsset() string {
@@ -829,12 +1327,16 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\bcontract\x18\x05 \x01(\tR\bcontract\x12\x0e\n" +
 	"\x02to\x18\x06 \x01(\tR\x02to\x12\x16\n" +
 	"\x06amount\x18\a \x01(\tR\x06amount\x126\n" +
-	"\ato_path\x18\b \x01(\v2\x1d.strongroom.signer.v1.KeyPathR\x06toPath\"v\n" +
+	"\ato_path\x18\b \x01(\v2\x1d.strongroom.signer.v1.KeyPathR\x06toPath\"\xca\x01\n" +
 	"\bApproval\x12\x1a\n" +
 	"\bapprover\x18\x01 \x01(\tR\bapprover\x12\x16\n" +
 	"\x06scheme\x18\x02 \x01(\tR\x06scheme\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"\xb8\x03\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x10\n" +
+	"\x03key\x18\x05 \x01(\tR\x03key\x12\x18\n" +
+	"\averdict\x18\x06 \x01(\tR\averdict\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x0e\n" +
+	"\x02at\x18\b \x01(\x03R\x02at\"\xd9\x03\n" +
 	"\vSignRequest\x124\n" +
 	"\x06intent\x18\x01 \x01(\v2\x1c.strongroom.signer.v1.IntentR\x06intent\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x1f\n" +
@@ -847,7 +1349,10 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"changePath\x12\x17\n" +
 	"\amax_fee\x18\a \x01(\tR\x06maxFee\x12<\n" +
 	"\tapprovals\x18\b \x03(\v2\x1e.strongroom.signer.v1.ApprovalR\tapprovals\x12%\n" +
-	"\x0epolicy_version\x18\t \x01(\tR\rpolicyVersion\"\\\n" +
+	"\x0epolicy_version\x18\t \x01(\tR\rpolicyVersion\x12\x1f\n" +
+	"\vintent_text\x18\n" +
+	" \x01(\fR\n" +
+	"intentText\"\\\n" +
 	"\fSignResponse\x12\x15\n" +
 	"\x06raw_tx\x18\x01 \x01(\fR\x05rawTx\x12\x12\n" +
 	"\x04txid\x18\x02 \x01(\tR\x04txid\x12!\n" +
@@ -857,12 +1362,42 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\x12PublicKeysResponse\x12!\n" +
 	"\fdeposit_xpub\x18\x01 \x01(\tR\vdepositXpub\x12\x19\n" +
 	"\bhot_xpub\x18\x02 \x01(\tR\ahotXpub\"\x0f\n" +
-	"\rStatusRequest\"\xa6\x01\n" +
+	"\rStatusRequest\"\xe2\x01\n" +
 	"\x0eStatusResponse\x12'\n" +
 	"\x0fjournal_entries\x18\x01 \x01(\x04R\x0ejournalEntries\x12!\n" +
 	"\fjournal_head\x18\x02 \x01(\fR\vjournalHead\x12\x16\n" +
 	"\x06frozen\x18\x03 \x01(\bR\x06frozen\x120\n" +
-	"\x04caps\x18\x04 \x03(\v2\x1c.strongroom.signer.v1.CapUseR\x04caps\"\xb3\x01\n" +
+	"\x04caps\x18\x04 \x03(\v2\x1c.strongroom.signer.v1.CapUseR\x04caps\x12:\n" +
+	"\btreasury\x18\x05 \x01(\v2\x1e.strongroom.signer.v1.TreasuryR\btreasury\"\xfb\x01\n" +
+	"\bTreasury\x12 \n" +
+	"\venvironment\x18\x01 \x01(\tR\venvironment\x12%\n" +
+	"\x0eroster_version\x18\x02 \x01(\x04R\rrosterVersion\x12%\n" +
+	"\x0epolicy_version\x18\x03 \x01(\x04R\rpolicyVersion\x12\x1f\n" +
+	"\vnext_policy\x18\x04 \x01(\x04R\n" +
+	"nextPolicy\x12(\n" +
+	"\x10next_policy_from\x18\x05 \x01(\x03R\x0enextPolicyFrom\x124\n" +
+	"\x06frozen\x18\x06 \x01(\v2\x1c.strongroom.signer.v1.FrozenR\x06frozen\"d\n" +
+	"\x06Frozen\x12\x16\n" +
+	"\x06person\x18\x01 \x01(\tR\x06person\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x1a\n" +
+	"\bdocument\x18\x04 \x01(\tR\bdocument\"\x8a\x01\n" +
+	"\rSubmitRequest\x12\x1f\n" +
+	"\vintent_text\x18\x01 \x01(\fR\n" +
+	"intentText\x12\x1a\n" +
+	"\bdocument\x18\x02 \x01(\fR\bdocument\x12<\n" +
+	"\tapprovals\x18\x03 \x03(\v2\x1e.strongroom.signer.v1.ApprovalR\tapprovals\"&\n" +
+	"\x0eSubmitResponse\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\"'\n" +
+	"\rFreezeRequest\x12\x16\n" +
+	"\x06freeze\x18\x01 \x01(\fR\x06freeze\"\x10\n" +
+	"\x0eFreezeResponse\"W\n" +
+	"\x0fDisallowRequest\x12\x14\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x14\n" +
+	"\x05chain\x18\x02 \x01(\tR\x05chain\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"(\n" +
+	"\x10DisallowResponse\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\"\xb3\x01\n" +
 	"\x06CapUse\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12'\n" +
 	"\x0fper_transaction\x18\x02 \x01(\tR\x0eperTransaction\x12\x19\n" +
@@ -874,19 +1409,23 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\x12FAMILY_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"FAMILY_EVM\x10\x01\x12\x12\n" +
-	"\x0eFAMILY_BITCOIN\x10\x02*\x91\x01\n" +
+	"\x0eFAMILY_BITCOIN\x10\x02*\xa8\x01\n" +
 	"\n" +
 	"IntentKind\x12\x1b\n" +
 	"\x17INTENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16INTENT_KIND_WITHDRAWAL\x10\x01\x12\x17\n" +
 	"\x13INTENT_KIND_COLLECT\x10\x02\x12\x19\n" +
 	"\x15INTENT_KIND_GAS_TOPUP\x10\x03\x12\x16\n" +
-	"\x12INTENT_KIND_CANCEL\x10\x042\x8d\x02\n" +
+	"\x12INTENT_KIND_CANCEL\x10\x04\x12\x15\n" +
+	"\x11INTENT_KIND_SWEEP\x10\x052\x92\x04\n" +
 	"\x06Signer\x12M\n" +
 	"\x04Sign\x12!.strongroom.signer.v1.SignRequest\x1a\".strongroom.signer.v1.SignResponse\x12_\n" +
 	"\n" +
 	"PublicKeys\x12'.strongroom.signer.v1.PublicKeysRequest\x1a(.strongroom.signer.v1.PublicKeysResponse\x12S\n" +
-	"\x06Status\x12#.strongroom.signer.v1.StatusRequest\x1a$.strongroom.signer.v1.StatusResponseB,Z*strongroom/internal/gen/signer/v1;signerv1b\x06proto3"
+	"\x06Status\x12#.strongroom.signer.v1.StatusRequest\x1a$.strongroom.signer.v1.StatusResponse\x12S\n" +
+	"\x06Submit\x12#.strongroom.signer.v1.SubmitRequest\x1a$.strongroom.signer.v1.SubmitResponse\x12S\n" +
+	"\x06Freeze\x12#.strongroom.signer.v1.FreezeRequest\x1a$.strongroom.signer.v1.FreezeResponse\x12Y\n" +
+	"\bDisallow\x12%.strongroom.signer.v1.DisallowRequest\x1a&.strongroom.signer.v1.DisallowResponseB,Z*strongroom/internal/gen/signer/v1;signerv1b\x06proto3"
 
 var (
 	file_signer_v1_signer_proto_rawDescOnce sync.Once
@@ -901,7 +1440,7 @@ func file_signer_v1_signer_proto_rawDescGZIP() []byte {
 }
 
 var file_signer_v1_signer_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_signer_v1_signer_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_signer_v1_signer_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_signer_v1_signer_proto_goTypes = []any{
 	(Family)(0),                // 0: strongroom.signer.v1.Family
 	(IntentKind)(0),            // 1: strongroom.signer.v1.IntentKind
@@ -914,7 +1453,15 @@ var file_signer_v1_signer_proto_goTypes = []any{
 	(*PublicKeysResponse)(nil), // 8: strongroom.signer.v1.PublicKeysResponse
 	(*StatusRequest)(nil),      // 9: strongroom.signer.v1.StatusRequest
 	(*StatusResponse)(nil),     // 10: strongroom.signer.v1.StatusResponse
-	(*CapUse)(nil),             // 11: strongroom.signer.v1.CapUse
+	(*Treasury)(nil),           // 11: strongroom.signer.v1.Treasury
+	(*Frozen)(nil),             // 12: strongroom.signer.v1.Frozen
+	(*SubmitRequest)(nil),      // 13: strongroom.signer.v1.SubmitRequest
+	(*SubmitResponse)(nil),     // 14: strongroom.signer.v1.SubmitResponse
+	(*FreezeRequest)(nil),      // 15: strongroom.signer.v1.FreezeRequest
+	(*FreezeResponse)(nil),     // 16: strongroom.signer.v1.FreezeResponse
+	(*DisallowRequest)(nil),    // 17: strongroom.signer.v1.DisallowRequest
+	(*DisallowResponse)(nil),   // 18: strongroom.signer.v1.DisallowResponse
+	(*CapUse)(nil),             // 19: strongroom.signer.v1.CapUse
 }
 var file_signer_v1_signer_proto_depIdxs = []int32{
 	1,  // 0: strongroom.signer.v1.Intent.kind:type_name -> strongroom.signer.v1.IntentKind
@@ -924,18 +1471,27 @@ var file_signer_v1_signer_proto_depIdxs = []int32{
 	2,  // 4: strongroom.signer.v1.SignRequest.input_paths:type_name -> strongroom.signer.v1.KeyPath
 	2,  // 5: strongroom.signer.v1.SignRequest.change_path:type_name -> strongroom.signer.v1.KeyPath
 	4,  // 6: strongroom.signer.v1.SignRequest.approvals:type_name -> strongroom.signer.v1.Approval
-	11, // 7: strongroom.signer.v1.StatusResponse.caps:type_name -> strongroom.signer.v1.CapUse
-	5,  // 8: strongroom.signer.v1.Signer.Sign:input_type -> strongroom.signer.v1.SignRequest
-	7,  // 9: strongroom.signer.v1.Signer.PublicKeys:input_type -> strongroom.signer.v1.PublicKeysRequest
-	9,  // 10: strongroom.signer.v1.Signer.Status:input_type -> strongroom.signer.v1.StatusRequest
-	6,  // 11: strongroom.signer.v1.Signer.Sign:output_type -> strongroom.signer.v1.SignResponse
-	8,  // 12: strongroom.signer.v1.Signer.PublicKeys:output_type -> strongroom.signer.v1.PublicKeysResponse
-	10, // 13: strongroom.signer.v1.Signer.Status:output_type -> strongroom.signer.v1.StatusResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	19, // 7: strongroom.signer.v1.StatusResponse.caps:type_name -> strongroom.signer.v1.CapUse
+	11, // 8: strongroom.signer.v1.StatusResponse.treasury:type_name -> strongroom.signer.v1.Treasury
+	12, // 9: strongroom.signer.v1.Treasury.frozen:type_name -> strongroom.signer.v1.Frozen
+	4,  // 10: strongroom.signer.v1.SubmitRequest.approvals:type_name -> strongroom.signer.v1.Approval
+	5,  // 11: strongroom.signer.v1.Signer.Sign:input_type -> strongroom.signer.v1.SignRequest
+	7,  // 12: strongroom.signer.v1.Signer.PublicKeys:input_type -> strongroom.signer.v1.PublicKeysRequest
+	9,  // 13: strongroom.signer.v1.Signer.Status:input_type -> strongroom.signer.v1.StatusRequest
+	13, // 14: strongroom.signer.v1.Signer.Submit:input_type -> strongroom.signer.v1.SubmitRequest
+	15, // 15: strongroom.signer.v1.Signer.Freeze:input_type -> strongroom.signer.v1.FreezeRequest
+	17, // 16: strongroom.signer.v1.Signer.Disallow:input_type -> strongroom.signer.v1.DisallowRequest
+	6,  // 17: strongroom.signer.v1.Signer.Sign:output_type -> strongroom.signer.v1.SignResponse
+	8,  // 18: strongroom.signer.v1.Signer.PublicKeys:output_type -> strongroom.signer.v1.PublicKeysResponse
+	10, // 19: strongroom.signer.v1.Signer.Status:output_type -> strongroom.signer.v1.StatusResponse
+	14, // 20: strongroom.signer.v1.Signer.Submit:output_type -> strongroom.signer.v1.SubmitResponse
+	16, // 21: strongroom.signer.v1.Signer.Freeze:output_type -> strongroom.signer.v1.FreezeResponse
+	18, // 22: strongroom.signer.v1.Signer.Disallow:output_type -> strongroom.signer.v1.DisallowResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_signer_v1_signer_proto_init() }
@@ -949,7 +1505,7 @@ func file_signer_v1_signer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signer_v1_signer_proto_rawDesc), len(file_signer_v1_signer_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

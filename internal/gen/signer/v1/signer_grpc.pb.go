@@ -22,6 +22,9 @@ const (
 	Signer_Sign_FullMethodName       = "/strongroom.signer.v1.Signer/Sign"
 	Signer_PublicKeys_FullMethodName = "/strongroom.signer.v1.Signer/PublicKeys"
 	Signer_Status_FullMethodName     = "/strongroom.signer.v1.Signer/Status"
+	Signer_Submit_FullMethodName     = "/strongroom.signer.v1.Signer/Submit"
+	Signer_Freeze_FullMethodName     = "/strongroom.signer.v1.Signer/Freeze"
+	Signer_Disallow_FullMethodName   = "/strongroom.signer.v1.Signer/Disallow"
 )
 
 // SignerClient is the client API for Signer service.
@@ -39,6 +42,15 @@ type SignerClient interface {
 	PublicKeys(ctx context.Context, in *PublicKeysRequest, opts ...grpc.CallOption) (*PublicKeysResponse, error)
 	// Status tells journal height, use of caps and whether the signer is frozen.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Submit hands over what people or officers decided: a roster that its officers
+	// signed, another policy, an entry of an allow-list, or that signing goes on. The
+	// same again is no error.
+	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
+	// Freeze stops all signing at once, by the signed word of one officer.
+	Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error)
+	// Disallow takes an address out of an allow-list at once. It only tightens, and needs
+	// nobody's consent. The same address comes back by another entry only.
+	Disallow(ctx context.Context, in *DisallowRequest, opts ...grpc.CallOption) (*DisallowResponse, error)
 }
 
 type signerClient struct {
@@ -79,6 +91,36 @@ func (c *signerClient) Status(ctx context.Context, in *StatusRequest, opts ...gr
 	return out, nil
 }
 
+func (c *signerClient) Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SubmitResponse)
+	err := c.cc.Invoke(ctx, Signer_Submit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *signerClient) Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreezeResponse)
+	err := c.cc.Invoke(ctx, Signer_Freeze_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *signerClient) Disallow(ctx context.Context, in *DisallowRequest, opts ...grpc.CallOption) (*DisallowResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DisallowResponse)
+	err := c.cc.Invoke(ctx, Signer_Disallow_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SignerServer is the server API for Signer service.
 // All implementations must embed UnimplementedSignerServer
 // for forward compatibility.
@@ -94,6 +136,15 @@ type SignerServer interface {
 	PublicKeys(context.Context, *PublicKeysRequest) (*PublicKeysResponse, error)
 	// Status tells journal height, use of caps and whether the signer is frozen.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Submit hands over what people or officers decided: a roster that its officers
+	// signed, another policy, an entry of an allow-list, or that signing goes on. The
+	// same again is no error.
+	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
+	// Freeze stops all signing at once, by the signed word of one officer.
+	Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error)
+	// Disallow takes an address out of an allow-list at once. It only tightens, and needs
+	// nobody's consent. The same address comes back by another entry only.
+	Disallow(context.Context, *DisallowRequest) (*DisallowResponse, error)
 	mustEmbedUnimplementedSignerServer()
 }
 
@@ -112,6 +163,15 @@ func (UnimplementedSignerServer) PublicKeys(context.Context, *PublicKeysRequest)
 }
 func (UnimplementedSignerServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedSignerServer) Submit(context.Context, *SubmitRequest) (*SubmitResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Submit not implemented")
+}
+func (UnimplementedSignerServer) Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Freeze not implemented")
+}
+func (UnimplementedSignerServer) Disallow(context.Context, *DisallowRequest) (*DisallowResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Disallow not implemented")
 }
 func (UnimplementedSignerServer) mustEmbedUnimplementedSignerServer() {}
 func (UnimplementedSignerServer) testEmbeddedByValue()                {}
@@ -188,6 +248,60 @@ func _Signer_Status_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Signer_Submit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubmitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SignerServer).Submit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Signer_Submit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SignerServer).Submit(ctx, req.(*SubmitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Signer_Freeze_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FreezeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SignerServer).Freeze(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Signer_Freeze_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SignerServer).Freeze(ctx, req.(*FreezeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Signer_Disallow_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisallowRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SignerServer).Disallow(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Signer_Disallow_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SignerServer).Disallow(ctx, req.(*DisallowRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Signer_ServiceDesc is the grpc.ServiceDesc for Signer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -206,6 +320,18 @@ var Signer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Signer_Status_Handler,
+		},
+		{
+			MethodName: "Submit",
+			Handler:    _Signer_Submit_Handler,
+		},
+		{
+			MethodName: "Freeze",
+			Handler:    _Signer_Freeze_Handler,
+		},
+		{
+			MethodName: "Disallow",
+			Handler:    _Signer_Disallow_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
