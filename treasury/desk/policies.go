@@ -56,6 +56,11 @@ func (d *Desk) ProposePolicy(ctx context.Context, version uint64, person string)
 		if failed != nil {
 			return nil, failed
 		}
+		if request.State == treasury.Waiting {
+			if failed = treasurydb.MovePolicy(ctx, tx, &row, treasurydb.PolicyStep{To: treasury.PolicyProposed, Request: request.ID}); failed != nil {
+				return nil, failed
+			}
+		}
 		row, failed = treasurydb.Policy(ctx, tx, version, false)
 		return nil, failed
 	})
