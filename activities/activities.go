@@ -45,6 +45,7 @@ func Step[I, O any](call func(context.Context, I) (O, error)) func(context.Conte
 func waiting() []error {
 	return []error{
 		custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrHotWallet, custody.ErrSlots, custody.ErrConflict,
+		custody.ErrConsent,
 		custody.ErrScreening,   // until an operator provides a list that can be used
 		ledger.ErrInsufficient, // the hot wallet's book follows the chain: a little later it is there
 		ledger.ErrStale,        // value left while the house was being counted: count again

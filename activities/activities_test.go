@@ -30,7 +30,7 @@ func TestEachErrorHasItsKind(t *testing.T) {
 		custody.ErrInsufficient: temporalx.KindRefused, custody.ErrLimit: temporalx.KindRefused,
 		custody.ErrFrozen: temporalx.KindRefused, desk.ErrForgery: temporalx.KindRefused,
 		chainadapters.ErrPlan: temporalx.KindRefused, chainadapters.ErrAddress: temporalx.KindRefused,
-		custody.ErrKeyHalted: temporalx.KindWait, ledger.ErrInsufficient: temporalx.KindWait,
+		custody.ErrConsent: temporalx.KindWait, custody.ErrKeyHalted: temporalx.KindWait, ledger.ErrInsufficient: temporalx.KindWait,
 		signerclient.ErrInvalid: temporalx.KindRefused, signerclient.ErrRefused: temporalx.KindRefused,
 		signerclient.ErrForbidden: temporalx.KindRefused, ledger.ErrStale: temporalx.KindWait,
 		settle.ErrNotSettled: temporalx.KindWait, trading.ErrNotFound: temporalx.KindRefused,

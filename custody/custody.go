@@ -26,6 +26,7 @@ var (
 	ErrFrozen       = errors.New("withdrawals of this customer are frozen")
 	ErrChainHalted  = errors.New("chain is halted") // node down, lagging, foreign or lying
 	ErrHotWallet    = errors.New("hot wallet does not cover the withdrawal now")
+	ErrConsent      = errors.New("people are asked for their consent")
 	ErrSlots        = errors.New("too many transactions outstanding on this key")
 )
 

@@ -158,7 +158,9 @@ type Question struct {
 	Effect   []string
 	Payload  []byte
 
-	// Again is the id of the request that asked for the same before and was cancelled or
-	// has expired: the same is asked once more. Asking with it again gives the same request.
+	// Again is the id of the request that asked for the same before and was cancelled, has
+	// expired, or was approved and cannot be used any more, as its time is over or another
+	// policy is in force: the same is asked once more. Asking with it again gives the same
+	// request.
 	Again string
 }

@@ -55,7 +55,7 @@ func (d *Desk) ask(ctx context.Context, tx pgx.Tx, q *treasury.Question, of abou
 	if err := treasurydb.Lock(ctx, tx, "intent "+q.Intent.ID); err != nil {
 		return treasurydb.Row{}, err
 	}
-	round, there, err := asked(ctx, tx, q)
+	round, there, err := d.asked(ctx, tx, q, &is)
 	if err != nil || there != nil {
 		return deref(there), err
 	}
@@ -112,8 +112,9 @@ func checkTexts(q *treasury.Question) error {
 	return nil
 }
 
-// asked finds the request that asks for the same, or says which round comes next.
-func asked(ctx context.Context, tx pgx.Tx, q *treasury.Question) (round int, there *treasurydb.Row, err error) {
+// asked finds the request that asks for the same, or says which round comes next. Consent
+// that was not used in its time, or under its policy, gives way to another round.
+func (d *Desk) asked(ctx context.Context, tx pgx.Tx, q *treasury.Question, is *rules) (round int, there *treasurydb.Row, err error) {
 	last, err := treasurydb.LastRequest(ctx, tx, q.Intent.ID)
 	if isUnknown(err) {
 		if q.Again != "" {
@@ -127,8 +128,13 @@ func asked(ctx context.Context, tx pgx.Tx, q *treasury.Question) (round int, the
 	if err := same(q, &last); err != nil {
 		return 0, nil, err
 	}
-	if q.Again == last.ID && (last.State == treasury.Cancelled || last.State == treasury.Expired) {
+	switch {
+	case q.Again != last.ID:
+	case last.State == treasury.Cancelled, last.State == treasury.Expired:
 		return last.Round + 1, nil, nil
+	case last.State == treasury.Approved && (last.Intent.Expired(d.now()) || last.Intent.Policy != is.Policy):
+		err := d.end(ctx, tx, &last, treasury.Failed, "it was not used in its time, or under its policy: it is asked again")
+		return last.Round + 1, nil, err
 	}
 	return 0, &last, nil
 }

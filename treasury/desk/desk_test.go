@@ -292,3 +292,27 @@ func TestQueueOfAPerson(t *testing.T) {
 	require.Len(t, page.Requests, 1)
 	require.Equal(t, small.ID, page.Requests[0].ID)
 }
+
+// Consent that was not used in its time is asked for again, and what there was counts no
+// more.
+func TestConsentThatWasNotUsed(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	r := h.asked("wdr_1", 5000)
+	h.signs("ada", &r)
+	require.Equal(t, treasury.Approved, h.signs("cem", &r).State)
+	q := question("wdr_1", 5000)
+	q.Again = r.ID
+	same, err := h.Ask(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, r.ID, same.ID, "it counts still")
+	h.pass(24 * time.Hour)
+	fresh, err := h.Ask(t.Context(), q)
+	require.NoError(t, err)
+	require.NotEqual(t, r.ID, fresh.ID)
+	require.Equal(t, treasury.Waiting, fresh.State)
+	require.Equal(t, treasury.Failed, h.read(r.ID).State)
+	again, err := h.Ask(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, fresh.ID, again.ID)
+}

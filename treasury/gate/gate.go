@@ -36,10 +36,17 @@ type Addresses interface {
 	Standing(ctx context.Context, owner, chain, address string) (addressbook.Standing, error)
 }
 
+// Intents reads custody's intents.
+type Intents interface {
+	LoadIntent(ctx context.Context, id string) (custodydb.IntentRow, error)
+}
+
 // Config holds the collaborators of a Gate; all are needed.
 type Config struct {
 	Requests  Requests
 	Addresses Addresses
+	Intents   Intents
+	Assets    custody.Assets
 	Chains    map[chainadapters.ChainID]Chain
 }
 
@@ -50,8 +57,8 @@ var _ desk.Policy = (*Gate)(nil)
 
 // New returns a Gate.
 func New(cfg Config) (*Gate, error) {
-	if cfg.Requests == nil || cfg.Addresses == nil || len(cfg.Chains) == 0 {
-		return nil, errors.New("gate: config lacks requests, addresses or chains")
+	if cfg.Requests == nil || cfg.Addresses == nil || cfg.Intents == nil || cfg.Assets == nil || len(cfg.Chains) == 0 {
+		return nil, errors.New("gate: config lacks requests, addresses, intents, assets or chains")
 	}
 	return &Gate{cfg}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strongroom/money"
 	"strongroom/treasury"
 	"strongroom/treasury/addressbook"
+	"strongroom/treasury/consent"
 	"strongroom/treasury/gate"
 	"strongroom/treasury/intent"
 )
@@ -52,13 +53,27 @@ func (a *addresses) Standing(_ context.Context, owner, _, _ string) (addressbook
 func open(t *testing.T, r *requests, a *addresses) *gate.Gate {
 	t.Helper()
 	g, err := gate.New(gate.Config{
-		Requests: r, Addresses: a, Chains: map[chainadapters.ChainID]gate.Chain{chain: {Genesis: "31337", MaxFee: money.FromUint64(77)}},
+		Requests: r, Addresses: a, Intents: held{}, Assets: registry{}, Chains: map[chainadapters.ChainID]gate.Chain{chain: {Genesis: "31337", MaxFee: money.FromUint64(77)}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
+
+// held has one withdrawal.
+type held struct{}
+
+func (held) LoadIntent(_ context.Context, id string) (custodydb.IntentRow, error) {
+	if id != "wdr_1" {
+		return custodydb.IntentRow{}, custody.ErrNotFound
+	}
+	return row(custody.IntentWithdrawal), nil
+}
+
+type registry struct{ custody.Assets }
+
+func (registry) AssetByCode(code string) (custody.AssetInfo, bool) { return usdc(), code == "USDC" }
 
 func row(kind custody.IntentKind) custodydb.IntentRow {
 	return custodydb.IntentRow{
@@ -162,5 +177,37 @@ func TestNothingPassesWhereNobodyCanBeAsked(t *testing.T) {
 	}
 	if _, err := gate.New(gate.Config{}); err == nil {
 		t.Error("a gate without anybody to ask")
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	meant := intent.Intent{
+		Environment: "test", ID: "wdr_1", Action: intent.Withdrawal, Chain: "c", Genesis: "1", Asset: "USDC", To: "0xa", Amount: money.FromUint64(5),
+		Requester: "customer:cus_1", Policy: 1, Reason: "x", Created: 100, Expires: 200,
+	}
+	yes, no := treasury.Signed{}, treasury.Signed{}
+	yes.Verdict, no.Verdict = consent.Approve, consent.Deny
+	approved := treasury.Request{ID: "rqs_1", State: treasury.Approved, Intent: meant, Signed: []treasury.Signed{no, yes}}
+	r := &requests{answers: []treasury.Request{approved}}
+	text, approvals, err := open(t, r, &addresses{}).Evidence(t.Context(), "wdr_1", 1)
+	if err != nil || len(approvals) != 1 {
+		t.Fatalf("%v %v", approvals, err)
+	}
+	if parsed, err := intent.Parse(text); err != nil || parsed != meant {
+		t.Errorf("%s %v", text, err)
+	}
+	if len(r.asked) != 2 || r.asked[1].Again != "rqs_1" {
+		t.Errorf("whether consent still counts was not asked: %+v", r.asked)
+	}
+	r = &requests{answers: []treasury.Request{approved, {ID: "rqs_2", State: treasury.Waiting}}}
+	if _, _, err := open(t, r, &addresses{}).Evidence(t.Context(), "wdr_1", 1); !errors.Is(err, custody.ErrConsent) {
+		t.Errorf("people are asked again: %v", err)
+	}
+	r = &requests{answers: []treasury.Request{approved, {ID: "rqs_2", State: treasury.Waiting}}}
+	if _, approvals, err := open(t, r, &addresses{}).Evidence(t.Context(), "wdr_1", 2); err != nil || len(approvals) != 1 {
+		t.Errorf("a higher bid does not go by the consent of the first: %v", err)
+	}
+	if _, _, err := open(t, r, &addresses{}).Evidence(t.Context(), "wdr_none", 1); !errors.Is(err, custody.ErrNotFound) {
+		t.Errorf("consent to nothing: %v", err)
 	}
 }
