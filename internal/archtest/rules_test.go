@@ -23,6 +23,7 @@ func layout() []rule {
 		// What only development, tests and measurements need.
 		{"internal/archtest", ""},
 		{"internal/testenv", "internal/devstack internal/id internal/pg"},
+		{"internal/devstack/people", "money chainadapters/bitcoin/multisig treasury/..."},
 		{"internal/devstack/...", "money chainadapters chainadapters/bitcoin/network contracts internal/devstack/... internal/mtls"},
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
@@ -50,6 +51,7 @@ func layout() []rule {
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
 		{"treasury/desk", "money internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
+		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
