@@ -59,10 +59,11 @@ func (f seedFlags) passphrase() (string, error) {
 type serveCommand struct {
 	seedFlags
 
-	Policy  string `help:"JSON file with chains, assets, caps and fee ceilings." env:"STRONGROOM_SIGNER_POLICY" required:"" placeholder:"FILE"`
-	Certs   string `help:"Folder with ca.pem, signer.pem and signer-key.pem." env:"STRONGROOM_SIGNER_CERTS" required:"" placeholder:"DIR"`
-	Listen  string `help:"Address of the gRPC service." env:"STRONGROOM_SIGNER_LISTEN" default:"127.0.0.1:7443"`
-	Observe string `help:"Loopback address for /metrics and /healthz; empty for none." env:"STRONGROOM_SIGNER_OBSERVE" placeholder:"HOST:PORT"`
+	Policy   string `help:"JSON file with chains, assets, caps and fee ceilings." env:"STRONGROOM_SIGNER_POLICY" required:"" placeholder:"FILE"`
+	Treasury string `help:"JSON file that says by whose consent: environment, officers, vaults. Without one nobody is asked, and the caps of the policy are all." env:"STRONGROOM_SIGNER_TREASURY" placeholder:"FILE"`
+	Certs    string `help:"Folder with ca.pem, signer.pem and signer-key.pem." env:"STRONGROOM_SIGNER_CERTS" required:"" placeholder:"DIR"`
+	Listen   string `help:"Address of the gRPC service." env:"STRONGROOM_SIGNER_LISTEN" default:"127.0.0.1:7443"`
+	Observe  string `help:"Loopback address for /metrics and /healthz; empty for none." env:"STRONGROOM_SIGNER_OBSERVE" placeholder:"HOST:PORT"`
 }
 
 // Run serves until the process is told to stop.
@@ -87,9 +88,25 @@ func (c *serveCommand) open(e *env, dir string) (*signer.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	treasury, err := c.treasury()
+	if err != nil {
+		return nil, err
+	}
 	return signer.New(signer.Config{
-		Dir: dir, Passphrase: passphrase, Policy: policy, Clock: e.clock, Log: e.log, WorkFactor: c.WorkFactor,
+		Dir: dir, Passphrase: passphrase, Policy: policy, Treasury: treasury, Clock: e.clock, Log: e.log, WorkFactor: c.WorkFactor,
 	})
+}
+
+// treasury reads by whose consent to sign; nil where nobody is asked.
+func (c *serveCommand) treasury() (*signer.Treasury, error) {
+	if c.Treasury == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	raw, err := os.ReadFile(c.Treasury)
+	if err != nil {
+		return nil, fmt.Errorf("read treasury: %w", err)
+	}
+	return signer.ParseTreasury(raw)
 }
 
 func (c *serveCommand) serve(e *env, core *signer.Signer) error {

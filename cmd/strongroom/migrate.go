@@ -14,6 +14,7 @@ import (
 	"strongroom/matching/settle"
 	"strongroom/trading/blotter"
 	"strongroom/trading/funding"
+	"strongroom/treasury/treasurydb"
 )
 
 // migrateCommand updates the database and, where an assets file is named, the
@@ -42,6 +43,7 @@ func (c *migrateCommand) Run(e *env) error {
 func migrations() []pg.Source {
 	return []pg.Source{
 		ledger.Migrations(), identity.Migrations(), assets.Migrations(), custodydb.Migrations(),
+		treasurydb.Migrations(),
 		settle.Migrations(), funding.Migrations(), candledb.Migrations(), blotter.Migrations(),
 	}
 }

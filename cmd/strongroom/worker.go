@@ -32,6 +32,7 @@ type workerCommand struct {
 	stationFlags
 	feeFlags
 	shardFlags
+	treasuryFlag
 
 	Database    string            `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Temporal    string            `name:"temporal-address" help:"Address of Temporal." env:"STRONGROOM_TEMPORAL_ADDRESS" default:"127.0.0.1:7233"`
@@ -187,15 +188,7 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	if err != nil {
 		return nil, err
 	}
-	gas, rates, err := c.policies(h.adapters, view)
-	if err != nil {
-		return nil, err
-	}
-	h.desk, err = desk.New(desk.Config{
-		Store: h.store, Adapters: h.adapters, Assets: view, Signer: keys, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
-		Gas: gas, Rates: rates,
-	})
-	if err != nil {
+	if h.desk, err = c.custodyDesk(e, h, keys, lists); err != nil {
 		return nil, err
 	}
 	h.intake, err = intake.New(intake.Config{
@@ -209,6 +202,27 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	}
 	h.exchange, err = c.exchange(e, h)
 	return h, err
+}
+
+// custodyDesk makes who carries payments, with the treasury before it where there is one.
+func (c *workerCommand) custodyDesk(e *env, h *house, keys *signerLink, lists desk.Screener) (*desk.Desk, error) {
+	gas, rates, err := c.policies(h.adapters, h.assets)
+	if err != nil {
+		return nil, err
+	}
+	if h.treasury, err = openTreasuryDesk(e, c.Treasury, c.Environment, h.pool); err != nil {
+		return nil, err
+	}
+	if h.treasury != nil {
+		if err := h.treasury.attach(h); err != nil {
+			return nil, err
+		}
+	}
+	return desk.New(desk.Config{
+		Policy: h.treasury.policy(),
+		Store:  h.store, Adapters: h.adapters, Assets: h.assets, Signer: keys, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
+		Gas: gas, Rates: rates,
+	})
 }
 
 // tasks makes the Temporal worker.

@@ -20,6 +20,7 @@ import (
 	"strongroom/internal/temporalx"
 	"strongroom/ledger"
 	signerclient "strongroom/signer/client"
+	"strongroom/treasury/consent"
 )
 
 // house is custody as the worker works it.
@@ -34,6 +35,7 @@ type house struct {
 	desk     *desk.Desk
 	intake   *intake.Intake
 	exchange *exchange             // nil where the platform does not trade
+	treasury *treasuryHouse        // nil where nobody is asked
 	metrics  prometheus.Registerer // of the watchers
 }
 
@@ -111,7 +113,8 @@ func (c *workerCommand) loops(e *env, h *house) ([]func(context.Context) error, 
 	if err != nil {
 		return nil, err
 	}
-	return append(loops, planner.Run), nil
+	moves, err := h.treasury.loops(e, h)
+	return append(append(loops, planner.Run), moves...), err
 }
 
 // defaultReorg is how deep a reorganisation may be where no asset sets a bound.
@@ -168,7 +171,13 @@ func (h *house) chainsKnown(ctx context.Context) error {
 
 // signerLink is the signer as desk and wiring use it.
 type signerLink struct {
-	client *signerclient.Client
+	client  *signerclient.Client
+	consent evidence // nil where the signer asks for none
+}
+
+// evidence shows the signer that people, or the policy, agreed.
+type evidence interface {
+	Evidence(ctx context.Context, intent string, attempt uint32) (text []byte, approvals []consent.Approval, err error)
 }
 
 var _ desk.Signer = (*signerLink)(nil)
@@ -183,7 +192,7 @@ func signerOf(certs, name, address string) (*signerLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signerLink{client}, nil
+	return &signerLink{client: client}, nil
 }
 
 // Close ends the connection.
@@ -204,11 +213,19 @@ func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signatu
 		// To the signer it is a collection whose coins are in the hot wallet already.
 		custody.IntentConsolidate: signerclient.Collect,
 		custody.IntentCancel:      signerclient.Cancel,
+		custody.IntentSweep:       signerclient.Sweep,
 	}
-	out, err := s.client.Sign(ctx, signerclient.Request{
+	ask := signerclient.Request{
 		Intent: r.Intent.ID, Kind: kinds[r.Intent.Kind], Chain: r.Intent.Chain, Asset: r.Intent.Asset,
 		Attempt: r.Attempt, Plan: r.Plan, Unsigned: r.Unsigned, ToPath: r.ToPath, MaxFee: r.MaxFee,
-	})
+	}
+	if s.consent != nil && r.Intent.Kind.PaysOut() {
+		var err error
+		if ask.IntentText, ask.Approvals, err = s.consent.Evidence(ctx, r.Intent.ID, r.Attempt); err != nil {
+			return desk.Signature{}, err
+		}
+	}
+	out, err := s.client.Sign(ctx, ask)
 	if err != nil {
 		return desk.Signature{}, refusal(err)
 	}

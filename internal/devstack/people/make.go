@@ -51,6 +51,17 @@ func Names() []string {
 	return list
 }
 
+// Officers lists the ids of those who are officers too.
+func Officers() []string {
+	var list []string
+	for _, p := range persons() {
+		if p.officer {
+			list = append(list, p.id)
+		}
+	}
+	return list
+}
+
 // KeyFile is where a person's key is: "api" or "passkey".
 func KeyFile(dir, person, key string) string { return filepath.Join(dir, person, key+".json") }
 

@@ -77,6 +77,11 @@ func (s *Stack) postgres(ctx context.Context) (string, error) {
 	if s.cfg.Trading {
 		maps.Copy(s.env, s.cfg.Layout.tradingEnv(s.settings))
 	}
+	// Empty for the same reason.
+	s.env["STRONGROOM_TREASURY_FILE"], s.env["STRONGROOM_SIGNER_TREASURY"] = "", ""
+	if s.cfg.Treasury {
+		maps.Copy(s.env, s.cfg.Layout.treasuryEnv(s.settings))
+	}
 	maps.Copy(s.env, s.cfg.Env)
 	service := devstack.Service{Name: "postgres", Spec: cfg.Spec, Endpoint: devstack.Loopback(cfg.Port)}
 	if err := s.run(ctx, service); err != nil {

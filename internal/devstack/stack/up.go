@@ -53,6 +53,9 @@ type Config struct {
 	EVM string
 	// Trading has the processes told where matching is; Children says whether it runs.
 	Trading bool
+	// Treasury has people of the house asked: their keys are made, and processes are told
+	// where they are. Children says who asks.
+	Treasury bool
 	// Env is what all processes are told beside what the stack knows.
 	Env map[string]string
 	// Migrate brings the platform's database up to date.
@@ -75,7 +78,7 @@ type Config struct {
 type Ports struct {
 	API, WorkerMetrics, Signer, SignerMetrics string // host:port
 	Matching, MatchingMetrics, TradingMetrics string
-	SimMetrics                                string
+	SimMetrics, Treasury                      string
 }
 
 // Stack is a running platform.
@@ -225,6 +228,9 @@ func (s *Stack) prepare(context.Context) (string, error) {
 	for _, m := range moved {
 		s.cfg.Note(fmt.Sprintf("port %d is taken: %s moves to %d", m.From, m.Name, m.To))
 	}
+	if err := s.people(); err != nil {
+		return "", err
+	}
 	for name, into := range map[string]*string{
 		postgresSecret: &s.secrets.postgres, btcdSecret: &s.secrets.btcd, litecoinSecret: &s.secrets.litecoin, payloadSecret: nil, passphraseSecret: nil,
 	} {
@@ -286,6 +292,6 @@ func (s *Stack) childPorts() Ports {
 		API: at(portAPI), WorkerMetrics: at(portWorkerMetrics),
 		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
 		Matching: at(portMatching), MatchingMetrics: at(portMatchingMetrics), TradingMetrics: at(portTradingMetrics),
-		SimMetrics: at(portSimMetrics),
+		SimMetrics: at(portSimMetrics), Treasury: at(portTreasury),
 	}
 }

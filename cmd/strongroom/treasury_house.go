@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strongroom/chainadapters"
+	"strongroom/chainadapters/bitcoin/multisig"
+	"strongroom/custody"
+	"strongroom/custody/custodydb"
+	custodydesk "strongroom/custody/desk"
+	"strongroom/money"
+	"strongroom/treasury"
+	"strongroom/treasury/desk"
+	"strongroom/treasury/gate"
+	"strongroom/treasury/mover"
+	"strongroom/treasury/setup"
+	"strongroom/treasury/vault"
+)
+
+// treasuryFlag names the treasury's configuration.
+type treasuryFlag struct {
+	Treasury string `name:"treasury-file" help:"JSON file of the treasury: officers, vaults, terms. Without one nobody is asked, and nothing is swept." env:"STRONGROOM_TREASURY_FILE" placeholder:"FILE"`
+}
+
+// treasuryHouse is the treasury as a process works it; nil where there is none.
+type treasuryHouse struct {
+	file     *setup.File
+	assets   *assetView // of the command line
+	desk     *desk.Desk
+	gate     *gate.Gate
+	follower *gate.Follower
+}
+
+// openTreasuryDesk reads the configuration and opens the desk, with what is in force at
+// first.
+func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*treasuryHouse, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // an installation without treasury
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator says which
+	if err != nil {
+		return nil, fmt.Errorf("--treasury-file: %w", err)
+	}
+	f, err := setup.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
+	}
+	d, err := desk.New(desk.Config{
+		Pool: pool, Environment: environment, Officers: f.Officers, Addresses: f.Addresses(), PolicyLock: time.Duration(f.PolicyLock),
+		Clock: e.clock, Log: e.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	beside := func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(path), name)
+		}
+		return os.ReadFile(name) //nolint:gosec // the operator says which
+	}
+	first, err := beside(f.FirstPolicy)
+	roster, missing := beside(f.FirstRoster)
+	if err = errors.Join(err, missing); err != nil {
+		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
+	}
+	if err := d.Found(e.ctx, first, roster); err != nil {
+		return nil, fmt.Errorf("found treasury: %w", err)
+	}
+	if _, err := d.PublishRoster(e.ctx, roster); err != nil && !errors.Is(err, treasury.ErrInvalid) {
+		return nil, fmt.Errorf("publish roster: %w", err) // an older one than is in force is none of our business
+	}
+	return &treasuryHouse{file: f, desk: d}, nil
+}
+
+// keepVaults makes the vaults of the configuration, and changes their terms where those
+// there are changed.
+func (t *treasuryHouse) keepVaults(ctx context.Context) error {
+	have, err := t.desk.Vaults(ctx)
+	if err != nil {
+		return err
+	}
+	versions := map[string]treasury.VaultRow{}
+	for i := range have {
+		versions[have[i].ID] = have[i]
+	}
+	for _, v := range t.file.Vaults {
+		is := versions[v.ID]
+		if is.Vault == v {
+			continue
+		}
+		if _, err := t.desk.SaveVault(ctx, v, is.Version); err != nil && !errors.Is(err, treasury.ErrConflict) {
+			return fmt.Errorf("vault %s: %w", v.ID, err)
+		}
+	}
+	return nil
+}
+
+// attach puts the treasury between custody and its signer.
+func (t *treasuryHouse) attach(h *house) error {
+	chains := map[chainadapters.ChainID]gate.Chain{}
+	for _, chain := range h.chains {
+		fee, known := t.file.MaxFees[string(chain.Chain)]
+		if !known {
+			return fmt.Errorf("--treasury-file: maxFees: %s is missing", chain.Chain)
+		}
+		chains[chain.Chain] = gate.Chain{Genesis: genesisOf(chain), MaxFee: fee}
+	}
+	var err error
+	t.gate, err = gate.New(gate.Config{Requests: t.desk, Addresses: t.desk, Intents: h.store, Assets: h.assets, Chains: chains})
+	if err != nil {
+		return err
+	}
+	h.signer.consent = t.gate
+	return nil
+}
+
+// genesisOf is what intents call a chain: its EIP-155 id, or the hash of block 0.
+func genesisOf(chain chainadapters.Config) string {
+	if chain.Driver == "evm" {
+		return chain.Expect.Network
+	}
+	return chain.Expect.Genesis
+}
+
+// policy is who decides about payments.
+func (t *treasuryHouse) policy() custodydesk.Policy {
+	if t == nil {
+		return nil // custody's own rules
+	}
+	return custodydesk.Rules{t.gate}
+}
+
+// loops are what the worker does for the treasury beside its workflows.
+func (t *treasuryHouse) loops(e *env, h *house) ([]func(context.Context) error, error) {
+	if t == nil {
+		return nil, nil
+	}
+	var err error
+	t.follower, err = gate.NewFollower(gate.FollowerConfig{Desk: t.desk, Custody: h.store, Log: e.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.keepVaults(e.ctx); err != nil {
+		return nil, err
+	}
+	networks := map[string]string{}
+	for _, chain := range h.chains {
+		networks[string(chain.Chain)] = chain.Expect.Network
+	}
+	m, err := mover.New(mover.Config{
+		Vaults: t.desk, Custody: movingHouse{h}, Assets: h.assets, Clock: e.clock, Log: e.log, Pace: moveEvery,
+		Terms: t.terms, Place: func(v vault.Vault) (string, error) { return placeOf(v, networks[v.Chain]) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	move := func(ctx context.Context) error {
+		m.Run(ctx)
+		return nil
+	}
+	return []func(context.Context) error{t.desk.Run, t.follower.Run, move}, nil
+}
+
+// moveEvery is the time between two looks at what the vaults hold.
+const moveEvery = 15 * time.Second
+
+// terms are what moves of an asset keep to.
+func (t *treasuryHouse) terms(asset string) (mover.Terms, error) {
+	m, known := t.file.Moves[asset]
+	if !known {
+		return mover.Terms{}, fmt.Errorf("moves: %s is missing in the treasury file: %w", asset, treasury.ErrInvalid)
+	}
+	return mover.Terms{Terms: m.Terms(), FeeEach: m.Fee}, nil
+}
+
+// placeOf is where a vault is paid: what comes to a descriptor goes to its first address.
+func placeOf(v vault.Vault, network string) (string, error) {
+	if v.Address != "" {
+		return v.Address, nil
+	}
+	keys, branch, err := multisig.ParseDescriptor(network, v.Descriptor)
+	if err != nil {
+		return "", fmt.Errorf("descriptor: %w", err)
+	}
+	w, err := multisig.Open(keys)
+	if err != nil {
+		return "", fmt.Errorf("descriptor: %w", err)
+	}
+	address, err := w.Address(branch, 0)
+	if err != nil {
+		return "", fmt.Errorf("descriptor: %w", err)
+	}
+	return address, nil
+}
+
+// movingHouse is custody as the mover knows it.
+type movingHouse struct{ h *house }
+
+func (m movingHouse) Standing(ctx context.Context, asset string, feeEach money.Units, sweeps []string) (custodydb.Standing, error) {
+	return m.h.store.Standing(ctx, asset, feeEach, sweeps)
+}
+
+func (m movingHouse) RegisterVault(ctx context.Context, chain chainadapters.ChainID, name, address string) (string, error) {
+	return m.h.store.RegisterVault(ctx, chain, name, address)
+}
+
+func (m movingHouse) OpenSweep(ctx context.Context, w custodydb.Sweep) error {
+	return m.h.store.OpenSweep(ctx, w)
+}
+
+func (m movingHouse) Release(ctx context.Context, id, reason string) error {
+	_, err := m.h.desk.Release(ctx, id, reason)
+	if errors.Is(err, custody.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,43 @@
+package stack
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"strongroom/internal/devstack/people"
+)
+
+// TreasuryDir is where the treasury's files and its people's keys are.
+func (l Layout) TreasuryDir() string { return l.path("treasury") }
+
+// treasuryEnv is what processes are told where people of the house are asked.
+func (l Layout) treasuryEnv(s Settings) map[string]string {
+	return map[string]string{
+		"STRONGROOM_TREASURY_FILE":   filepath.Join(l.TreasuryDir(), people.HouseFile),
+		"STRONGROOM_SIGNER_TREASURY": filepath.Join(l.TreasuryDir(), people.SignerFile),
+		"STRONGROOM_TREASURY_URL":    TreasuryOrigin(s.Ports[portTreasury]),
+	}
+}
+
+// TreasuryOrigin is the page of the treasury, as browsers call it: passkeys are bound to
+// a name.
+func TreasuryOrigin(port int) string { return "http://" + people.Site + ":" + strconv.Itoa(port) }
+
+// people founds the treasury's people, once, where anybody is to be asked.
+func (s *Stack) people() error {
+	if !s.cfg.Treasury {
+		return nil
+	}
+	err := people.Make(people.Config{
+		Dir: s.cfg.Layout.TreasuryDir(), Environment: environment, Origin: TreasuryOrigin(s.settings.Ports[portTreasury]), Clock: s.cfg.Clock,
+	})
+	if err != nil {
+		return fmt.Errorf("found treasury: %w", err)
+	}
+	return nil
+}
+
+// environment is the name of the installation, as processes have it where they are not
+// told another.
+const environment = "development"
