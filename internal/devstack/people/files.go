@@ -40,8 +40,8 @@ type coin struct {
 func coins() []coin {
 	const whole = 100_000_000
 	return []coin{
-		{"BTC", "bitcoin-regtest", "regtest", 5 * whole, 200 * whole, 100 * whole, 20 * whole, 5_000_000},
-		{"LTC", "litecoin-regtest", "litecoin-regtest", 500 * whole, 20_000 * whole, 10_000 * whole, 2_000 * whole, 5_000_000},
+		{"BTC", "bitcoin-regtest", "regtest", 5 * whole, 10 * whole, 6 * whole, 1 * whole, 5_000_000},
+		{"LTC", "litecoin-regtest", "litecoin-regtest", 500 * whole, 1_000 * whole, 600 * whole, 100 * whole, 5_000_000},
 	}
 }
 
