@@ -16,7 +16,7 @@ func TestAuditReadsPermissionsAndNoticesChange(t *testing.T) {
 	if err := createJournal(dir, "seed", now); err != nil {
 		t.Fatal(err)
 	}
-	j, err := openJournal(dir, "seed", func(record) {})
+	j, err := openJournal(dir, "", "seed", func(record) {})
 	if err != nil {
 		t.Fatal(err)
 	}

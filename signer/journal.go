@@ -3,7 +3,6 @@ package signer
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +27,7 @@ const (
 type journal struct {
 	file   *os.File
 	dir    string
+	remote string // checkpoint in another folder; empty: none
 	head   chainHead
 	last   time.Time // of the newest record; time in the journal never runs backwards
 	broken error
@@ -42,14 +42,16 @@ func createJournal(dir, fingerprint string, now time.Time) error {
 	if err := writeDurably(filepath.Join(dir, journalFile), line); err != nil {
 		return err
 	}
-	return writeCheckpoint(dir, chainHead{seq: 1, hash: hash})
+	return writeCheckpoint(filepath.Join(dir, checkpointFile), chainHead{seq: 1, hash: hash})
 }
 
 // openJournal locks and verifies the whole journal and hands each permission to
 // replay. A torn last record that was never acknowledged is cut off; anything
-// else that is not whole and in place is ErrJournal.
-func openJournal(dir, fingerprint string, replay func(record)) (*journal, error) {
-	checkpoint, err := readCheckpoint(dir)
+// else that is not whole and in place is ErrJournal. So is a journal that does not
+// reach the checkpoint in the file remote (empty: there is none), which is what an
+// older copy of the whole folder looks like.
+func openJournal(dir, remote, fingerprint string, replay func(record)) (*journal, error) {
+	known, err := readCheckpoints(dir, remote)
 	if err != nil {
 		return nil, err
 	}
@@ -57,23 +59,23 @@ func openJournal(dir, fingerprint string, replay func(record)) (*journal, error)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	j := &journal{file: f, dir: dir}
-	if err := j.load(checkpoint, fingerprint, replay); err != nil {
+	j := &journal{file: f, dir: dir, remote: remote}
+	if err := j.load(known, fingerprint, replay); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
 }
 
-func (j *journal) load(checkpoint chainHead, fingerprint string, replay func(record)) error {
+func (j *journal) load(known checkpoints, fingerprint string, replay func(record)) error {
 	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("%w: another signer has it open: %w", ErrJournal, err)
 	}
-	end, err := j.verify(checkpoint, fingerprint, replay)
+	end, err := j.verify(known, fingerprint, replay)
 	if err != nil {
 		return err
 	}
-	if j.head.seq < checkpoint.seq {
-		return fmt.Errorf("%w: %d records, the checkpoint knows %d", ErrJournal, j.head.seq, checkpoint.seq)
+	if err := known.covered(j.head); err != nil {
+		return err
 	}
 	if err := j.file.Truncate(end); err != nil {
 		return fmt.Errorf("%w: cut torn record: %w", ErrJournal, err)
@@ -84,12 +86,12 @@ func (j *journal) load(checkpoint chainHead, fingerprint string, replay func(rec
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	return writeCheckpoint(j.dir, j.head)
+	return j.checkpoint(j.head)
 }
 
-// verify reads records up to the end, or up to one torn record that the
-// checkpoint does not cover, and returns the offset where whole records end.
-func (j *journal) verify(checkpoint chainHead, fingerprint string, replay func(record)) (end int64, err error) {
+// verify reads records up to the end, or up to one torn record that no
+// checkpoint covers, and returns the offset where whole records end.
+func (j *journal) verify(known checkpoints, fingerprint string, replay func(record)) (end int64, err error) {
 	lines := bufio.NewReaderSize(j.file, maxLineBytes)
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -98,15 +100,15 @@ func (j *journal) verify(checkpoint chainHead, fingerprint string, replay func(r
 		}
 		r, decodeErr := j.next(line, err)
 		if decodeErr != nil {
-			if j.head.seq >= checkpoint.seq && isLast(lines) {
+			if known.covered(j.head) == nil && isLast(lines) {
 				return end, nil
 			}
 			return 0, fmt.Errorf("record %d: %w", j.head.seq+1, decodeErr)
 		}
 		j.head = headAfter(r, line)
 		j.last = r.Time
-		if r.Seq == checkpoint.seq && j.head.hash != checkpoint.hash {
-			return 0, fmt.Errorf("%w: record %d is not the one of the checkpoint", ErrJournal, r.Seq)
+		if err := known.agree(j.head); err != nil {
+			return 0, err
 		}
 		if r.Seq == 1 && r.Fingerprint != fingerprint {
 			return 0, fmt.Errorf("%w: it belongs to another seed", ErrJournal)
@@ -179,7 +181,7 @@ func (j *journal) commit(line []byte, head chainHead) error {
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	if err := writeCheckpoint(j.dir, head); err != nil {
+	if err := j.checkpoint(head); err != nil {
 		return err
 	}
 	crash.At(crash.JournalAfter)
@@ -193,36 +195,4 @@ func (j *journal) close() error {
 		return fmt.Errorf("close journal: %w", err)
 	}
 	return nil
-}
-
-// writeCheckpoint replaces the checkpoint in one step, durably.
-func writeCheckpoint(dir string, head chainHead) error {
-	name := filepath.Join(dir, checkpointFile)
-	temporary := name + ".new"
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old checkpoint: %w", err)
-	}
-	if err := writeSynced(temporary, fmt.Appendf(nil, "%d %x\n", head.seq, head.hash)); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, name); err != nil {
-		return fmt.Errorf("replace checkpoint: %w", err)
-	}
-	return syncFolder(dir)
-}
-
-func readCheckpoint(dir string) (chainHead, error) {
-	raw, err := os.ReadFile(filepath.Clean(filepath.Join(dir, checkpointFile)))
-	if err != nil {
-		return chainHead{}, fmt.Errorf("%w: checkpoint: %w", ErrJournal, err)
-	}
-	var head chainHead
-	var digits string
-	if _, err := fmt.Sscanf(string(raw), "%d %64s\n", &head.seq, &digits); err != nil {
-		return chainHead{}, fmt.Errorf("%w: checkpoint: %w", ErrJournal, err)
-	}
-	if n, err := hex.Decode(head.hash[:], []byte(digits)); err != nil || n != len(head.hash) || head.seq == 0 {
-		return chainHead{}, fmt.Errorf("%w: checkpoint is malformed", ErrJournal)
-	}
-	return head, nil
 }

@@ -40,7 +40,7 @@ func overwrite(t *testing.T, file string, content []byte) {
 // wantUnreadable opens only the journal: deriving keys anew takes longer.
 func wantUnreadable(t *testing.T, cfg Config, fingerprint, why string) {
 	t.Helper()
-	j, err := openJournal(filepath.Join(cfg.Dir, StateFolder), fingerprint, func(record) {})
+	j, err := openJournal(filepath.Join(cfg.Dir, StateFolder), cfg.Checkpoint, fingerprint, func(record) {})
 	if err == nil {
 		_ = j.close()
 	}

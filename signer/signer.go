@@ -26,7 +26,7 @@ const (
 	frozenFile = "frozen"
 )
 
-// Config holds what a signer needs. All fields but Treasury and WorkFactor are required.
+// Config holds what a signer needs. All fields but Treasury, Checkpoint and WorkFactor are required.
 type Config struct {
 	// Dir is the signer's own folder. The first start creates seed and journal in it.
 	Dir string
@@ -38,6 +38,9 @@ type Config struct {
 	// count for everything; with one they count for what passes without people. A folder
 	// that has had one never opens without.
 	Treasury *Treasury
+	// Checkpoint is a file outside of Dir, best on another machine's disk, that holds the
+	// journal's end too: without one an older copy of all of Dir looks like the newest.
+	Checkpoint string
 	// Clock tells the time for caps and records.
 	Clock func() time.Time
 	// Log gets one line per signature and refusal, never a secret.
@@ -94,7 +97,7 @@ func New(cfg Config) (*Signer, error) {
 func (s *Signer) replay(fingerprint string) error {
 	var replayed error
 	var err error
-	s.journal, err = openJournal(s.state, fingerprint, func(r record) {
+	s.journal, err = openJournal(s.state, s.cfg.Checkpoint, fingerprint, func(r record) {
 		if replayed == nil {
 			replayed = s.apply(r)
 		}

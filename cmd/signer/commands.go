@@ -59,11 +59,12 @@ func (f seedFlags) passphrase() (string, error) {
 type serveCommand struct {
 	seedFlags
 
-	Policy   string `help:"JSON file with chains, assets, caps and fee ceilings." env:"STRONGROOM_SIGNER_POLICY" required:"" placeholder:"FILE"`
-	Treasury string `help:"JSON file that says by whose consent: environment, officers, vaults. Without one nobody is asked, and the caps of the policy are all." env:"STRONGROOM_SIGNER_TREASURY" placeholder:"FILE"`
-	Certs    string `help:"Folder with ca.pem, signer.pem and signer-key.pem." env:"STRONGROOM_SIGNER_CERTS" required:"" placeholder:"DIR"`
-	Listen   string `help:"Address of the gRPC service." env:"STRONGROOM_SIGNER_LISTEN" default:"127.0.0.1:7443"`
-	Observe  string `help:"Loopback address for /metrics and /healthz; empty for none." env:"STRONGROOM_SIGNER_OBSERVE" placeholder:"HOST:PORT"`
+	Policy     string `help:"JSON file with chains, assets, caps and fee ceilings." env:"STRONGROOM_SIGNER_POLICY" required:"" placeholder:"FILE"`
+	Treasury   string `help:"JSON file that says by whose consent: environment, officers, vaults. Without one nobody is asked, and the caps of the policy are all." env:"STRONGROOM_SIGNER_TREASURY" placeholder:"FILE"`
+	Checkpoint string `help:"File outside of the signer's folder, best on another machine's disk, that holds the journal's end too: an older copy of the folder then does not start." env:"STRONGROOM_SIGNER_CHECKPOINT" placeholder:"FILE"`
+	Certs      string `help:"Folder with ca.pem, signer.pem and signer-key.pem." env:"STRONGROOM_SIGNER_CERTS" required:"" placeholder:"DIR"`
+	Listen     string `help:"Address of the gRPC service." env:"STRONGROOM_SIGNER_LISTEN" default:"127.0.0.1:7443"`
+	Observe    string `help:"Loopback address for /metrics and /healthz; empty for none." env:"STRONGROOM_SIGNER_OBSERVE" placeholder:"HOST:PORT"`
 }
 
 // Run serves until the process is told to stop.
@@ -93,7 +94,8 @@ func (c *serveCommand) open(e *env, dir string) (*signer.Signer, error) {
 		return nil, err
 	}
 	return signer.New(signer.Config{
-		Dir: dir, Passphrase: passphrase, Policy: policy, Treasury: treasury, Clock: e.clock, Log: e.log, WorkFactor: c.WorkFactor,
+		Dir: dir, Passphrase: passphrase, Policy: policy, Treasury: treasury, Checkpoint: c.Checkpoint,
+		Clock: e.clock, Log: e.log, WorkFactor: c.WorkFactor,
 	})
 }
 
@@ -200,6 +202,22 @@ func (c *statusCommand) Run(e *env, _ *cli) error {
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(viewOf(status)); err != nil {
 		return fmt.Errorf("print status: %w", err)
+	}
+	return nil
+}
+
+type witnessCommand struct {
+	File string `arg:"" help:"File outside of the signer's folder; must not exist yet."`
+}
+
+// Run writes the journal's present end elsewhere, for a signer that had no such file.
+func (c *witnessCommand) Run(e *env, root *cli) error {
+	entries, err := signer.Witness(root.Dir, c.File)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(e.out, "%s knows %d entries; serve with --checkpoint %s from now on\n", c.File, entries, c.File); err != nil {
+		return fmt.Errorf("print result: %w", err)
 	}
 	return nil
 }
