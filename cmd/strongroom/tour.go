@@ -12,6 +12,7 @@ import (
 	"strongroom/api/client"
 	"strongroom/assets"
 	"strongroom/chainadapters"
+	"strongroom/custody"
 	"strongroom/custody/custodydb"
 	"strongroom/custody/intake"
 	"strongroom/identity/reqsign"
@@ -72,7 +73,11 @@ func newTour(e *env, vars map[string]string, books *tourBooks) (*tour.Tour, erro
 		return nil, err
 	}
 	moves, deals := tourDeals(trades)
-	return tour.New(tour.Config{
+	staff, err := books.openTourTreasury(e, vars)
+	if err != nil {
+		return nil, err
+	}
+	cfg := tour.Config{
 		Moves: moves, Deals: deals,
 		Operator: operator, Outside: world, Legs: legs, House: house, StateDir: dir, Out: e.out, Clock: e.clock, Table: books.table,
 		Customer: func(c tour.Credential) (*client.Client, error) {
@@ -82,7 +87,11 @@ func newTour(e *env, vars map[string]string, books *tourBooks) (*tour.Tour, erro
 			}
 			return client.New(client.Config{URL: url, Credential: cred, Clock: e.clock})
 		},
-	})
+	}
+	if staff != nil {
+		cfg.Agree, cfg.Swept = staff.agree, staff.swept
+	}
+	return tour.New(cfg)
 }
 
 func openOutside(vars map[string]string) (*outside.World, error) {
@@ -254,8 +263,15 @@ func (b *tourBooks) row(ctx context.Context, a assets.Asset) (tour.Row, error) {
 
 func (b *tourBooks) custodyBalance(ctx context.Context, a assets.Asset) (money.Units, error) {
 	var total money.Units
-	for _, wallet := range []string{"deposits", "hot"} {
-		account := ledger.AccountID(fmt.Sprintf("custody/%s/%s/%s", a.Chain, a.Code, wallet))
+	vaults, err := b.store.VaultNames(ctx, a.Chain)
+	if err != nil {
+		return total, err
+	}
+	accounts := []ledger.AccountID{custody.DepositsAccount(a.Chain, a.Code), custody.HotAccount(a.Chain, a.Code)}
+	for _, name := range vaults {
+		accounts = append(accounts, custody.VaultAccount(a.Chain, a.Code, name))
+	}
+	for _, account := range accounts {
 		balances, err := b.book.Balances(ctx, account)
 		if errors.Is(err, ledger.ErrAccountUnknown) {
 			continue // nothing was ever booked there

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"strongroom/chainadapters"
 	"strongroom/custody"
 	"strongroom/money"
 )
@@ -155,10 +154,4 @@ func (at *Standing) swept(ctx context.Context, tx pgx.Tx, ids []string) error {
 		return fmt.Errorf("read sweeps: %w", err)
 	}
 	return nil
-}
-
-// VaultWallet is the name of the wallet that an address of a vault belongs to, or
-// custody.ErrDestination.
-func (s *Store) VaultWallet(ctx context.Context, chain chainadapters.ChainID, address string) (string, error) {
-	return vaultAt(ctx, s.pool, chain, address)
 }

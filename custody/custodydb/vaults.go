@@ -62,6 +62,19 @@ func (s *Store) registerVault(ctx context.Context, chain chainadapters.ChainID, 
 	return is, err
 }
 
+// VaultNames lists the names of vaults on a chain, each once.
+func (s *Store) VaultNames(ctx context.Context, chain chainadapters.ChainID) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT DISTINCT vault FROM custody.address WHERE chain = $1 AND account = $2 ORDER BY vault`, chain, chainadapters.VaultAccount)
+	if err != nil {
+		return nil, fmt.Errorf("list vaults: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("list vaults: %w", err)
+	}
+	return names, nil
+}
+
 // vaultAt is the name of the vault that an address belongs to, or custody.ErrDestination.
 func vaultAt(ctx context.Context, q queryer, chain chainadapters.ChainID, address string) (string, error) {
 	var name string

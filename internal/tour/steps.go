@@ -219,6 +219,10 @@ func (t *Tour) followWithdrawals(ctx context.Context) error {
 				last[w.ID] = line
 			}
 			switch w.State {
+			case "awaiting_approval":
+				if err := t.agree(ctx, leg.Asset.Code, w.ID); err != nil {
+					return false, err
+				}
 			case "posted":
 				posted++
 			case "rejected", "cancelled", "expired", "blocked", "reverted":

@@ -70,6 +70,12 @@ type Config struct {
 	Clock    func() time.Time
 	// Poll is how often the API is asked for news; 200 ms where zero.
 	Poll time.Duration
+	// Agree has people of the house agree to a withdrawal that waits for them, and says
+	// who did, line by line; nil where nobody is asked.
+	Agree func(ctx context.Context, withdrawal string) ([]string, error)
+	// Swept says which sweeps into vaults have ended, line by line, and whether no hot
+	// wallet holds more than its cap; nil where there are no vaults.
+	Swept func(ctx context.Context) (lines []string, calm bool, err error)
 	// Table compares ledger and chain at the end, per chain and asset.
 	Table func(ctx context.Context) ([]Row, error)
 }
@@ -119,7 +125,7 @@ func (t *Tour) Run(ctx context.Context) error {
 	if err := t.load(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{t.fund, t.enroll, t.deposit, t.move, t.trade, t.withdraw, t.arrive, t.compare} {
+	for _, step := range []func(context.Context) error{t.fund, t.enroll, t.deposit, t.move, t.trade, t.withdraw, t.arrive, t.sweep, t.compare} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -40,8 +40,8 @@ type coin struct {
 func coins() []coin {
 	const whole = 100_000_000
 	return []coin{
-		{"BTC", "bitcoin-regtest", "regtest", 5 * whole, 10 * whole, 6 * whole, 1 * whole, 5_000_000},
-		{"LTC", "litecoin-regtest", "litecoin-regtest", 500 * whole, 1_000 * whole, 600 * whole, 100 * whole, 5_000_000},
+		{"BTC", "bitcoin-regtest", "regtest", whole * 15 / 100, 4 * whole, 3 * whole, whole / 2, 5_000_000},
+		{"LTC", "litecoin-regtest", "litecoin-regtest", 500 * whole, 400 * whole, 300 * whole, 50 * whole, 5_000_000},
 	}
 }
 
@@ -184,7 +184,7 @@ func (c *Config) files(officers consent.Officers) error {
 		}
 		u := money.FromUint64
 		house.MaxFees[coin.chain] = u(coin.fee)
-		house.Moves[coin.asset] = setup.Moves{Fee: u(coin.fee), FeeShare: 100, Least: u(coin.fee)}
+		house.Moves[coin.asset] = setup.Moves{Fee: u(coin.fee / 100), FeeShare: 100, Least: u(coin.fee)}
 		house.Vaults = append(house.Vaults,
 			vault.Vault{
 				ID: "hot-" + strings.ToLower(coin.asset), Asset: coin.asset, Chain: coin.chain, Tier: vault.Hot, Address: "signer",
