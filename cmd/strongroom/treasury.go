@@ -11,10 +11,8 @@ import (
 
 	"strongroom/assets"
 	"strongroom/custody"
-	"strongroom/internal/mtls"
 	"strongroom/internal/pg"
 	"strongroom/money"
-	signerclient "strongroom/signer/client"
 	"strongroom/treasury"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/consent/softkey"
@@ -23,13 +21,14 @@ import (
 
 // treasuryCommand is what people of the house do from a command line.
 type treasuryCommand struct {
-	List    treasuryListCommand    `cmd:"" help:"List requests, those that expire first first."`
-	Show    treasuryShowCommand    `cmd:"" help:"Show a request: what it does, who is asked, who agreed."`
-	Approve treasuryApproveCommand `cmd:"" help:"Agree to a request with an Ed25519 key."`
-	Deny    treasuryDenyCommand    `cmd:"" help:"Say no to a request, with a reason."`
-	Vaults  treasuryVaultsCommand  `cmd:"" help:"Show what is in the vaults, and what moves."`
-	Freeze  treasuryFreezeCommand  `cmd:"" help:"As an officer: stop all signing at once."`
-	Key     treasuryKeyCommand     `cmd:"" help:"Draw an Ed25519 key for approvals, and print its public part for the roster."`
+	List    treasuryListCommand     `cmd:"" help:"List requests, those that expire first first."`
+	Show    treasuryShowCommand     `cmd:"" help:"Show a request: what it does, who is asked, who agreed."`
+	Approve treasuryApproveCommand  `cmd:"" help:"Agree to a request with an Ed25519 key."`
+	Deny    treasuryDenyCommand     `cmd:"" help:"Say no to a request, with a reason."`
+	Vaults  treasuryVaultsCommand   `cmd:"" help:"Show what is in the vaults, and what moves."`
+	Freeze  treasuryFreezeCommand   `cmd:"" help:"As an officer: stop all signing at once."`
+	Resume  treasuryUnfreezeCommand `cmd:"" name:"unfreeze" help:"Ask officers whether signing goes on."`
+	Key     treasuryKeyCommand      `cmd:"" help:"Draw an Ed25519 key for approvals, and print its public part for the roster."`
 }
 
 // deskFlags say where the treasury's desk is.
@@ -254,41 +253,6 @@ func (c *treasuryVaultsCommand) Run(e *env) error {
 		}
 		return nil
 	})
-}
-
-type treasuryFreezeCommand struct {
-	Person      string        `help:"The officer's id on the roster." required:"" placeholder:"ID"`
-	Key         string        `help:"File of the officer's key." required:"" type:"existingfile" placeholder:"FILE"`
-	Reason      string        `help:"Why." required:"" placeholder:"TEXT"`
-	Environment string        `help:"Name of this installation." env:"STRONGROOM_ENVIRONMENT" default:"development"`
-	Signer      string        `name:"signer-address" help:"Address of the signer." env:"STRONGROOM_SIGNER_ADDRESS" default:"127.0.0.1:7443"`
-	Certs       string        `name:"tls-dir" help:"Folder with ca.pem, cli.pem and cli-key.pem." env:"STRONGROOM_TLS_DIR" required:"" placeholder:"DIR"`
-	Timeout     time.Duration `help:"How long to wait for the answer." default:"5s"`
-}
-
-// Run freezes the signer.
-func (c *treasuryFreezeCommand) Run(e *env) error {
-	key, err := readKey(c.Key)
-	if err != nil {
-		return err
-	}
-	f, err := key.Freeze(consent.Freeze{Environment: c.Environment, Person: c.Person, Reason: c.Reason, At: e.clock().Unix()})
-	if err != nil {
-		return err
-	}
-	tlsConfig, err := mtls.ClientConfig(c.Certs, "cli", "signer")
-	if err != nil {
-		return err
-	}
-	client, err := signerclient.New(signerclient.Config{Address: c.Signer, TLS: tlsConfig, Timeout: c.Timeout})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(client.Freeze(e.ctx, f), client.Close()); err != nil {
-		return err
-	}
-	e.printf("frozen: nothing is signed until as many officers as sign rosters agree to go on\n")
-	return nil
 }
 
 type treasuryKeyCommand struct {

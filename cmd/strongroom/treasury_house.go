@@ -16,8 +16,10 @@ import (
 	"strongroom/custody/custodydb"
 	custodydesk "strongroom/custody/desk"
 	"strongroom/money"
+	signerclient "strongroom/signer/client"
 	"strongroom/treasury"
 	"strongroom/treasury/desk"
+	"strongroom/treasury/envoy"
 	"strongroom/treasury/gate"
 	"strongroom/treasury/mover"
 	"strongroom/treasury/setup"
@@ -161,11 +163,20 @@ func (t *treasuryHouse) loops(e *env, h *house) ([]func(context.Context) error, 
 	if err != nil {
 		return nil, err
 	}
+	tell, err := envoy.New(envoy.Config{Desk: t.desk, Signer: h.signer.client, Log: e.log, Refused: judged})
+	if err != nil {
+		return nil, err
+	}
 	move := func(ctx context.Context) error {
 		m.Run(ctx)
 		return nil
 	}
-	return []func(context.Context) error{t.desk.Run, t.follower.Run, move}, nil
+	return []func(context.Context) error{t.desk.Run, t.follower.Run, tell.Run, move}, nil
+}
+
+// judged reports whether an error is the signer's judgement: asked again it is the same.
+func judged(err error) bool {
+	return errors.Is(err, signerclient.ErrRefused) || errors.Is(err, signerclient.ErrInvalid)
 }
 
 // moveEvery is the time between two looks at what the vaults hold.

@@ -114,19 +114,28 @@ func (e *Entry) Check() error {
 	return nil
 }
 
-// Document is the SHA-256, in hex, of what is approved: who may pay where from when on,
-// and what the address resembles. It is the Document of the intent to allow it.
-// Errors: ErrInvalid.
-func (e *Entry) Document() (string, error) {
+// Text is what is approved: who may pay where from when on, and what the address
+// resembles; not how far the entry has come. Errors: ErrInvalid.
+func (e *Entry) Text() ([]byte, error) {
 	if err := e.Check(); err != nil {
-		return "", err
+		return nil, err
 	}
-	text, err := json.Marshal(Entry{ // without how far it has come
+	text, err := json.Marshal(Entry{
 		ID: e.ID, Owner: e.Owner, Chain: e.Chain, Address: e.Address, Label: e.Label,
 		ProposedAt: e.ProposedAt, Wait: e.Wait, Alike: e.Alike,
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return text, nil
+}
+
+// Document is the SHA-256 of Text, in hex, behind a domain of its own: the Document of
+// the intent to allow the entry. Errors: ErrInvalid.
+func (e *Entry) Document() (string, error) {
+	text, err := e.Text()
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.Sum256(append([]byte("strongroom address 1\n"), text...))
 	return hex.EncodeToString(sum[:]), nil

@@ -31,6 +31,7 @@ func (d *Desk) ProposeAddress(ctx context.Context, c treasury.Candidate) (treasu
 		if entry.Entry, failed = addressbook.Propose(want, around, d.cfg.Addresses, d.now()); failed != nil {
 			return nil, failed
 		}
+		entry.Request = id.New("rqs")
 		q, failed := allowing(&entry.Entry, &c)
 		if failed != nil {
 			return nil, failed
@@ -38,12 +39,11 @@ func (d *Desk) ProposeAddress(ctx context.Context, c treasury.Candidate) (treasu
 		if failed = treasurydb.InsertEntry(ctx, tx, &entry); failed != nil {
 			return nil, failed
 		}
-		row, failed = d.ask(ctx, tx, &q, about{subject: entry.ID})
+		row, failed = d.ask(ctx, tx, &q, about{subject: entry.ID, request: entry.Request})
 		if failed != nil {
 			return nil, failed
 		}
 		entry, failed = treasurydb.Entry(ctx, tx, entry.ID)
-		entry.Request = row.ID
 		return nil, failed
 	})
 	if err != nil {

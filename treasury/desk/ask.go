@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -41,6 +42,7 @@ func (d *Desk) Ask(ctx context.Context, q treasury.Question) (treasury.Request, 
 type about struct {
 	subject string    // entry or version
 	until   time.Time // consent has to be complete before; zero: whenever
+	request string    // id of the request that is made; a new one where empty
 }
 
 // ask keeps a question as a request, or finds the one that there is.
@@ -60,7 +62,7 @@ func (d *Desk) ask(ctx context.Context, tx pgx.Tx, q *treasury.Question, of abou
 		return deref(there), err
 	}
 	row := treasurydb.Row{
-		Request: treasury.Request{ID: id.New("rqs"), Intent: q.Intent, Version: 1, Notes: q.Notes, Effect: q.Effect, Payload: q.Payload, Created: d.now()},
+		Request: treasury.Request{ID: cmp.Or(of.request, id.New("rqs")), Intent: q.Intent, Version: 1, Notes: q.Notes, Effect: q.Effect, Payload: q.Payload, Created: d.now()},
 		Round:   round, Class: q.Class, Selector: q.Selector, Subject: of.subject, Roster: is.Roster,
 	}
 	if err := d.decide(ctx, tx, &is, &row, of.until); err != nil {
