@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/psbt/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
@@ -104,13 +105,13 @@ func decodePSBT(raw []byte) (*psbt.Packet, error) {
 
 // checkInputs holds each input against its path and returns keys, the sum and
 // the coins.
-func (c *bitcoinChain) checkInputs(o order, packet *psbt.Packet) ([]*btcec.PrivateKey, money.Units, []spentCoin, error) {
+func (c *bitcoinChain) checkInputs(o order, packet *psbt.Packet) ([]signingKey, money.Units, []spentCoin, error) {
 	var total money.Units
 	tx := packet.UnsignedTx
 	if len(o.inputPaths) != len(tx.TxIn) {
 		return nil, total, nil, fmt.Errorf("%w: %d input paths for %d inputs", ErrInvalid, len(o.inputPaths), len(tx.TxIn))
 	}
-	keys, coins := make([]*btcec.PrivateKey, len(tx.TxIn)), make([]spentCoin, len(tx.TxIn))
+	keys, coins := make([]signingKey, len(tx.TxIn)), make([]spentCoin, len(tx.TxIn))
 	seen := make(map[wire.OutPoint]bool, len(tx.TxIn))
 	for i, in := range tx.TxIn {
 		utxo := packet.Inputs[i].WitnessUtxo
@@ -131,7 +132,7 @@ func (c *bitcoinChain) checkInputs(o order, packet *psbt.Packet) ([]*btcec.Priva
 	return keys, total, coins, nil
 }
 
-func (c *bitcoinChain) checkInput(o order, path keyPath, utxo *wire.TxOut) (*btcec.PrivateKey, error) {
+func (c *bitcoinChain) checkInput(o order, path keyPath, utxo *wire.TxOut) (signingKey, error) {
 	if err := checkAccounts(o, path); err != nil {
 		return nil, err
 	}
@@ -246,7 +247,7 @@ func (c *bitcoinChain) changeScript(o order) ([]byte, error) {
 }
 
 // signPSBT signs each input and runs the script interpreter over the result.
-func signPSBT(packet *psbt.Packet, keys []*btcec.PrivateKey) (signature, error) {
+func signPSBT(packet *psbt.Packet, keys []signingKey) (signature, error) {
 	tx := packet.UnsignedTx.Copy()
 	previous := make(map[wire.OutPoint]*wire.TxOut, len(tx.TxIn))
 	for i, in := range tx.TxIn {
@@ -256,7 +257,7 @@ func signPSBT(packet *psbt.Packet, keys []*btcec.PrivateKey) (signature, error) 
 	hashes := txscript.NewTxSigHashes(tx, fetcher)
 	for i := range tx.TxIn {
 		utxo := packet.Inputs[i].WitnessUtxo
-		witness, err := txscript.WitnessSignature(tx, hashes, i, utxo.Value, utxo.PkScript, txscript.SigHashAll, keys[i], true)
+		witness, err := witnessOf(tx, hashes, i, utxo, keys[i])
 		if err != nil {
 			return signature{}, fmt.Errorf("sign input %d: %w", i, err)
 		}
@@ -277,4 +278,21 @@ func signPSBT(packet *psbt.Packet, keys []*btcec.PrivateKey) (signature, error) 
 		return signature{}, fmt.Errorf("encode signed transaction: %w", err)
 	}
 	return signature{raw: raw.Bytes(), txid: tx.TxHash().String()}, nil
+}
+
+// witnessOf signs one input: the signature in DER with its hash type, and the key.
+func witnessOf(tx *wire.MsgTx, hashes *txscript.TxSigHashes, i int, utxo *wire.TxOut, key signingKey) (wire.TxWitness, error) {
+	hash, err := txscript.CalcWitnessSigHash(utxo.PkScript, hashes, txscript.SigHashAll, tx, i, utxo.Value)
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	compact, err := key.compact(hash)
+	if err != nil {
+		return nil, err
+	}
+	var r, s btcec.ModNScalar
+	r.SetByteSlice(compact[1 : 1+wordSize])
+	s.SetByteSlice(compact[1+wordSize:])
+	der := append(ecdsa.NewSignature(&r, &s).Serialize(), byte(txscript.SigHashAll))
+	return wire.TxWitness{der, key.PubKey().SerializeCompressed()}, nil
 }

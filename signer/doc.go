@@ -28,4 +28,6 @@ var (
 	ErrJournal = errors.New("journal cannot be trusted")
 	// ErrSeed reports a seed file or passphrase that cannot be used.
 	ErrSeed = errors.New("seed cannot be opened")
+	// ErrToken reports that the token does not hold or do what it has to.
+	ErrToken = errors.New("token does not serve")
 )

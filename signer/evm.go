@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
@@ -255,13 +254,11 @@ func transferCall(to common.Address, amount money.Units) []byte {
 	return append(append(selector, common.LeftPadBytes(to[:], wordSize)...), word[:]...)
 }
 
-// signEVM signs a payload and checks that the signature recovers the sender.
-func signEVM(payload []byte, p evmPayload, key *btcec.PrivateKey) (signature, error) {
-	hash := crypto.Keccak256(payload)
-	compact := ecdsa.SignCompact(key, hash, false)
-	recovered, _, err := ecdsa.RecoverCompact(compact, hash)
-	if err != nil || !recovered.IsEqual(key.PubKey()) {
-		return signature{}, fmt.Errorf("verify own signature: %w", errSelfCheck)
+// signEVM signs a payload; the key has checked that the signature recovers the sender.
+func signEVM(payload []byte, p evmPayload, key signingKey) (signature, error) {
+	compact, err := key.compact(crypto.Keccak256(payload))
+	if err != nil {
+		return signature{}, err
 	}
 	r, s := new(big.Int).SetBytes(compact[1:33]), new(big.Int).SetBytes(compact[33:])
 	body, err := rlp.EncodeToBytes(&evmSigned{

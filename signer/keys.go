@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/btcutil/v2/hdkeychain"
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
@@ -33,6 +34,30 @@ func (p keyPath) String() string { return fmt.Sprintf("%d/%d/%d", p.account, p.b
 // keyring holds the account keys of one chain.
 type keyring struct {
 	account [accounts]*hdkeychain.ExtendedKey
+	// vault holds the private keys of the hot account, of which account then has only the
+	// public half; nil: account has both.
+	vault *vaulted
+}
+
+// signingKey is a key of the house, wherever its private half is.
+type signingKey interface {
+	// PubKey returns the public half.
+	PubKey() *btcec.PublicKey
+	// compact signs a hash: 27 plus recovery id, r, low s. The signature was verified.
+	compact(hash []byte) ([]byte, error)
+}
+
+// plainKey is a key in this process's memory.
+type plainKey struct{ *btcec.PrivateKey }
+
+// compact implements signingKey by RFC 6979.
+func (k plainKey) compact(hash []byte) ([]byte, error) {
+	signed := ecdsa.SignCompact(k.PrivateKey, hash, false)
+	recovered, _, err := ecdsa.RecoverCompact(signed, hash)
+	if err != nil || !recovered.IsEqual(k.PubKey()) {
+		return nil, fmt.Errorf("verify own signature: %w", errSelfCheck)
+	}
+	return signed, nil
 }
 
 // newKeyring derives the accounts of a chain from the seed. Extended keys of an
@@ -75,7 +100,7 @@ func descend(key *hdkeychain.ExtendedKey, steps ...uint32) (*hdkeychain.Extended
 
 // private returns the key at a path, or ErrInvalid for a path outside the
 // accounts and branches that the house uses.
-func (r keyring) private(p keyPath) (*btcec.PrivateKey, error) {
+func (r keyring) private(p keyPath) (signingKey, error) {
 	if p.account >= accounts || p.branch > branchChange || p.index >= hardened {
 		return nil, fmt.Errorf("%w: no key at %s", ErrInvalid, p)
 	}
@@ -83,11 +108,18 @@ func (r keyring) private(p keyPath) (*btcec.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.vault != nil && p.account == accountHot {
+		public, err := child.ECPubKey()
+		if err != nil {
+			return nil, fmt.Errorf("derive key %s: %w", p, err)
+		}
+		return r.vault.key(p, public)
+	}
 	key, err := child.ECPrivKey()
 	if err != nil {
 		return nil, fmt.Errorf("derive key %s: %w", p, err)
 	}
-	return key, nil
+	return plainKey{key}, nil
 }
 
 // xpub returns the extended public key of an account, with the version bytes of

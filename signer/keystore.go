@@ -77,23 +77,7 @@ func createSeed(file, passphrase string, workFactor int) (seed, error) {
 	if err != nil {
 		return seed{}, fmt.Errorf("make mnemonic: %w", err)
 	}
-	recipient, err := age.NewScryptRecipient(passphrase)
-	if err != nil {
-		return seed{}, fmt.Errorf("%w: %w", ErrSeed, err)
-	}
-	recipient.SetWorkFactor(workFactor)
-	var sealed bytes.Buffer
-	w, err := age.Encrypt(&sealed, recipient)
-	if err != nil {
-		return seed{}, fmt.Errorf("encrypt seed: %w", err)
-	}
-	if _, err := io.WriteString(w, mnemonic); err != nil {
-		return seed{}, fmt.Errorf("encrypt seed: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return seed{}, fmt.Errorf("encrypt seed: %w", err)
-	}
-	if err := writeDurably(file, sealed.Bytes()); err != nil {
+	if err := sealFile(file, passphrase, workFactor, mnemonic); err != nil {
 		return seed{}, fmt.Errorf("store seed: %w", err)
 	}
 	return seed{bip39.NewSeed(mnemonic, "")}, nil
@@ -101,27 +85,57 @@ func createSeed(file, passphrase string, workFactor int) (seed, error) {
 
 // openSeed decrypts a seed file. Errors wrap ErrSeed.
 func openSeed(file, passphrase string) (seed, error) {
-	sealed, err := os.ReadFile(filepath.Clean(file))
+	mnemonic, err := openFile(file, passphrase)
 	if err != nil {
-		return seed{}, fmt.Errorf("%w: %w", ErrSeed, err)
-	}
-	identity, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return seed{}, fmt.Errorf("%w: %w", ErrSeed, err)
-	}
-	r, err := age.Decrypt(bytes.NewReader(sealed), identity)
-	if err != nil {
-		return seed{}, fmt.Errorf("%w: %w", ErrSeed, err)
-	}
-	mnemonic, err := io.ReadAll(io.LimitReader(r, maxSeedFileBytes))
-	if err != nil {
-		return seed{}, fmt.Errorf("%w: %w", ErrSeed, err)
+		return seed{}, err
 	}
 	secret, err := bip39.NewSeedWithErrorChecking(string(mnemonic), "")
 	if err != nil {
 		return seed{}, fmt.Errorf("%w: the file holds no mnemonic: %w", ErrSeed, err)
 	}
 	return seed{secret}, nil
+}
+
+// sealFile writes a secret, encrypted, to a file that must not exist yet.
+func sealFile(file, passphrase string, workFactor int, secret string) error {
+	recipient, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSeed, err)
+	}
+	recipient.SetWorkFactor(workFactor)
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, recipient)
+	if err != nil {
+		return fmt.Errorf("encrypt: %w", err)
+	}
+	if _, err := io.WriteString(w, secret); err != nil {
+		return fmt.Errorf("encrypt: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("encrypt: %w", err)
+	}
+	return writeDurably(file, sealed.Bytes())
+}
+
+// openFile decrypts what sealFile wrote. Errors wrap ErrSeed.
+func openFile(file, passphrase string) ([]byte, error) {
+	sealed, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeed, err)
+	}
+	identity, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeed, err)
+	}
+	r, err := age.Decrypt(bytes.NewReader(sealed), identity)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeed, err)
+	}
+	secret, err := io.ReadAll(io.LimitReader(r, maxSeedFileBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeed, err)
+	}
+	return secret, nil
 }
 
 // writeDurably creates a file that must not exist, and returns when the disk has

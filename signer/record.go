@@ -17,6 +17,8 @@ import (
 const (
 	recordOpen = "open" // the first: binds the journal to its seed
 	recordSign = "sign" // permission to sign one payload; written before the signature exists
+	// A signature that would not come out the same again; written before it leaves.
+	recordSigned = "signed"
 
 	// What people and officers decided, where consent is verified.
 	recordRoster   = "roster"
@@ -43,12 +45,18 @@ type record struct {
 	Type        string      `json:"type"`
 	Fingerprint string      `json:"fingerprint,omitempty"`
 	Sign        *permission `json:"sign,omitempty"`
+	Signed      *signedTx   `json:"signed,omitempty"`
 	Decree      *decree     `json:"decree,omitempty"`
 }
 
 // whole reports whether a record holds what its type says.
 func (r record) whole() bool {
+	if (r.Signed != nil) != (r.Type == recordSigned) {
+		return false
+	}
 	switch r.Type {
+	case recordSigned:
+		return r.Sign == nil && r.Decree == nil
 	case recordOpen:
 		return r.Sign == nil && r.Decree == nil
 	case recordSign:

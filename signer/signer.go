@@ -26,7 +26,8 @@ const (
 	frozenFile = "frozen"
 )
 
-// Config holds what a signer needs. All fields but Treasury, Checkpoint and WorkFactor are required.
+// Config holds what a signer needs. All fields but Treasury, Checkpoint,
+// Token and WorkFactor are required.
 type Config struct {
 	// Dir is the signer's own folder. The first start creates seed and journal in it.
 	Dir string
@@ -41,6 +42,9 @@ type Config struct {
 	// Checkpoint is a file outside of Dir, best on another machine's disk, that holds the
 	// journal's end too: without one an older copy of all of Dir looks like the newest.
 	Checkpoint string
+	// Token holds the private keys of the hot accounts where they were moved there by
+	// LoadToken; nil: they derive from the seed file. Whoever opened it closes it.
+	Token Token
 	// Clock tells the time for caps and records.
 	Clock func() time.Time
 	// Log gets one line per signature and refusal, never a secret.
@@ -59,7 +63,8 @@ type Signer struct {
 	mu      sync.Mutex
 	journal *journal
 	book    *book
-	council *council // nil where consent is not verified
+	council *council            // nil where consent is not verified
+	signed  map[string]signedTx // by payload: signatures that would not come out the same again
 }
 
 // New opens the signer's folder, creating it on the first start, verifies the
@@ -71,15 +76,12 @@ func New(cfg Config) (*Signer, error) {
 	if err := cfg.Policy.check(); err != nil {
 		return nil, err
 	}
-	if _, err := Init(cfg); err != nil {
-		return nil, err
-	}
-	s := &Signer{cfg: cfg, state: filepath.Join(cfg.Dir, StateFolder), book: newBook(cfg.Policy)}
-	secret, err := openSeed(filepath.Join(s.state, seedFile), cfg.Passphrase)
+	s := &Signer{cfg: cfg, state: filepath.Join(cfg.Dir, StateFolder), book: newBook(cfg.Policy), signed: map[string]signedTx{}}
+	keys, err := openKeystore(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.deriveChains(secret); err != nil {
+	if err := s.deriveChains(keys); err != nil {
 		return nil, err
 	}
 	if cfg.Treasury != nil {
@@ -87,7 +89,7 @@ func New(cfg Config) (*Signer, error) {
 			return nil, err
 		}
 	}
-	if err := s.replay(secret.fingerprint()); err != nil {
+	if err := s.replay(keys.fingerprint()); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -114,6 +116,10 @@ func (s *Signer) replay(fingerprint string) error {
 // apply takes a record in. Errors wrap ErrJournal, or ErrPolicy where it needs a treasury
 // that there is none of.
 func (s *Signer) apply(r record) error {
+	if r.Signed != nil {
+		s.signed[r.Signed.Payload] = *r.Signed
+		return nil
+	}
 	if r.Sign == nil {
 		if s.council == nil && r.Decree != nil {
 			return fmt.Errorf("%w: this folder has verified consent: configure its treasury", ErrPolicy)
@@ -160,13 +166,13 @@ func Init(cfg Config) (created bool, err error) {
 	return true, syncFolder(cfg.Dir)
 }
 
-func (s *Signer) deriveChains(secret seed) error {
+func (s *Signer) deriveChains(store keystore) error {
 	s.chains, s.assets = map[string]chain{}, map[string]Asset{}
 	for _, a := range s.cfg.Policy.Assets {
 		s.assets[a.Code] = a
 	}
 	for _, c := range s.cfg.Policy.Chains {
-		keys, err := newKeyring(secret, c)
+		keys, err := store.ring(c)
 		if err != nil {
 			return err
 		}
@@ -214,7 +220,7 @@ func (s *Signer) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 	if err := s.permit(o, d); err != nil {
 		return nil, err
 	}
-	signed, err := d.sign()
+	signed, err := s.once(hexHash(o.payloadHash), d.sign)
 	if err != nil {
 		return nil, err
 	}
