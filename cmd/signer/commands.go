@@ -16,6 +16,7 @@ import (
 	"strongroom/internal/mtls"
 	"strongroom/signer"
 	signerclient "strongroom/signer/client"
+	"strongroom/signer/hsm"
 	"strongroom/signer/server"
 )
 
@@ -58,6 +59,9 @@ func (f seedFlags) passphrase() (string, error) {
 
 type serveCommand struct {
 	seedFlags
+	tokenFlags
+
+	Keystore string `help:"Where hot keys are: file (they derive from the seed file), or pkcs11 (in a token; see load-token)." env:"STRONGROOM_SIGNER_KEYSTORE" enum:"file,pkcs11" default:"file"`
 
 	Policy     string `help:"JSON file with chains, assets, caps and fee ceilings." env:"STRONGROOM_SIGNER_POLICY" required:"" placeholder:"FILE"`
 	Treasury   string `help:"JSON file that says by whose consent: environment, officers, vaults. Without one nobody is asked, and the caps of the policy are all." env:"STRONGROOM_SIGNER_TREASURY" placeholder:"FILE"`
@@ -69,19 +73,27 @@ type serveCommand struct {
 
 // Run serves until the process is told to stop.
 func (c *serveCommand) Run(e *env, root *cli) error {
-	core, err := c.open(e, root.Dir)
+	token, err := c.token()
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.serve(e, core), core.Close())
+	core, err := c.open(e, root.Dir, token)
+	if err != nil {
+		return errors.Join(err, closeToken(token))
+	}
+	return errors.Join(c.serve(e, core), core.Close(), closeToken(token))
 }
 
-func (c *serveCommand) open(e *env, dir string) (*signer.Signer, error) {
-	raw, err := os.ReadFile(c.Policy)
-	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+// token opens the token of the keystore; nil where that is a file.
+func (c *serveCommand) token() (*hsm.Token, error) {
+	if c.Keystore == keystoreFile {
+		return nil, nil //nolint:nilnil // none is an answer
 	}
-	policy, err := signer.ParsePolicy(raw)
+	return c.tokenFlags.open()
+}
+
+func (c *serveCommand) open(e *env, dir string, token *hsm.Token) (*signer.Signer, error) {
+	policy, err := readPolicy(c.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +105,22 @@ func (c *serveCommand) open(e *env, dir string) (*signer.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return signer.New(signer.Config{
+	cfg := signer.Config{
 		Dir: dir, Passphrase: passphrase, Policy: policy, Treasury: treasury, Checkpoint: c.Checkpoint,
 		Clock: e.clock, Log: e.log, WorkFactor: c.WorkFactor,
-	})
+	}
+	if token != nil {
+		cfg.Token = token
+	}
+	return signer.New(cfg)
+}
+
+func readPolicy(file string) (signer.Policy, error) {
+	raw, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return signer.Policy{}, fmt.Errorf("read policy: %w", err)
+	}
+	return signer.ParsePolicy(raw)
 }
 
 // treasury reads by whose consent to sign; nil where nobody is asked.

@@ -22,11 +22,12 @@ type cli struct {
 	Config kong.ConfigFlag `help:"JSON file with values of these flags." env:"STRONGROOM_SIGNER_CONFIG" placeholder:"FILE"`
 	Dir    string          `help:"Folder of seed and journal." env:"STRONGROOM_SIGNER_DIR" default:".strongroom/signer"`
 
-	Serve   serveCommand   `cmd:"" help:"Sign for the platform; creates seed and journal on the first start."`
-	Init    initCommand    `cmd:"" help:"Create seed and journal, and end."`
-	Status  statusCommand  `cmd:"" help:"Print what a running signer says of itself, as JSON."`
-	Witness witnessCommand `cmd:"" help:"Write the journal's end into a first --checkpoint file, with the signer stopped, and end."`
-	Freeze  freezeCommand  `cmd:"" help:"Stop all signing at once, also after restarts."`
+	Serve     serveCommand     `cmd:"" help:"Sign for the platform; creates seed and journal on the first start."`
+	Init      initCommand      `cmd:"" help:"Create seed and journal, and end."`
+	Status    statusCommand    `cmd:"" help:"Print what a running signer says of itself, as JSON."`
+	LoadToken loadTokenCommand `cmd:"" help:"Move the hot keys into a PKCS#11 token, with the signer stopped, and end."`
+	Witness   witnessCommand   `cmd:"" help:"Write the journal's end into a first --checkpoint file, with the signer stopped, and end."`
+	Freeze    freezeCommand    `cmd:"" help:"Stop all signing at once, also after restarts."`
 }
 
 // env is what commands take from the process.

@@ -37,6 +37,7 @@ func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
 		"signer": {"--help"}, "serve": {"serve", "--help"}, "init": {"init", "--help"},
 		"status": {"status", "--help"}, "freeze": {"freeze", "--help"}, "witness": {"witness", "--help"},
+		"load-token": {"load-token", "--help"},
 	} {
 		var out, errOut bytes.Buffer
 		if code := run(t.Context(), args, &out, &errOut); code != 0 {
