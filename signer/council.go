@@ -16,6 +16,9 @@ import (
 // call themselves so.
 const ownRequester = "signer:"
 
+// customerPrefix is before a customer's id.
+const customerPrefix = "customer:"
+
 // council is what the journal says that people and officers decided, and what was moved
 // since. It is rebuilt from the journal at each start and changes only by apply.
 type council struct {
@@ -265,7 +268,7 @@ func freezeDocument(f *consent.Freeze) string {
 
 // owner is whose allow-list counts for a requester.
 func owner(requester string) string {
-	if strings.HasPrefix(requester, "customer:") {
+	if strings.HasPrefix(requester, customerPrefix) {
 		return requester
 	}
 	return "house"

@@ -95,7 +95,7 @@ func (c *council) decideOwn(o order, d draft, h *history, digest string, at time
 		return nil, err
 	}
 	f := policy.Facts{
-		Environment: c.cfg.Environment, Action: o.Kind.action(), Chain: o.Chain, Asset: o.Asset, Contract: o.Contract,
+		Environment: c.cfg.Environment, Action: o.Kind.action(), Chain: o.Chain, Asset: o.Asset, Contract: d.contract,
 		Selector: d.selector, Amount: o.Amount, Class: policy.Own, Requester: ownRequester + string(o.Kind), At: at.Unix(),
 	}
 	c.fill(p, &f, o.ID, h != nil)
@@ -198,6 +198,7 @@ func (c *council) consented(o order, d draft, i *meant.Intent, class policy.Clas
 	}
 	p := c.inForce(at)
 	f := policy.Of(i, class, d.selector, c.groups(i.Requester), at)
+	f.Contract = d.contract
 	c.fill(p, &f, o.ID, known)
 	decision := p.Decide(&f)
 	if decision.Outcome == policy.Allow {
@@ -223,14 +224,19 @@ func (c *council) consented(o order, d draft, i *meant.Intent, class policy.Clas
 }
 
 // unproven decides once more as if nobody in particular had asked: without people's
-// consent only whoever asks for the signature says who it was. Of services and customers,
-// written with a colon, the name counts as it is, and never opens more than sums per
-// house do.
+// consent only whoever asks for the signature says for whom. So no person's name opens
+// anything, and no customer's more than any customer's. Services are written with another
+// prefix, and are what they say.
 func unproven(p *policy.Policy, f policy.Facts, decision policy.Decision) policy.Decision {
-	if strings.Contains(f.Requester, ":") {
+	prefix, _, behind := strings.Cut(f.Requester, ":")
+	switch {
+	case !behind:
+		f.Requester, f.Groups = "unproven:person", nil
+	case prefix+":" == customerPrefix:
+		f.Requester = customerPrefix + "unproven"
+	default:
 		return decision
 	}
-	f.Requester, f.Groups = "unproven:person", nil
 	return p.Decide(&f)
 }
 

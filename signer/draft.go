@@ -13,6 +13,8 @@ type draft struct {
 	fee   money.Units // the most it can cost
 	// selector of the contract that is called, eight small hex digits; empty: no call.
 	selector string
+	// contract that is called, in the one form that policies know; empty: none.
+	contract string
 	// sign makes the signature and verifies it; it has no other effect.
 	sign func() (signature, error)
 }

@@ -123,15 +123,15 @@ func (c *evmChain) draft(o order) (draft, error) {
 	if err := checkFee(fee, o.maxFee, c.policy.FeeCeiling); err != nil {
 		return draft{}, err
 	}
-	selector := ""
+	var contract, selector string
 	if o.Contract != "" {
-		selector = transferSelector
+		contract, selector = p.To.Hex(), transferSelector // checkTransfer has seen to it
 	}
 	return draft{
-		selector: selector,
-		slot:     fmt.Sprintf("%s/%d", strings.ToLower(from.Hex()), p.Nonce),
-		fee:      fee,
-		sign:     func() (signature, error) { return signEVM(o.unsigned, p, key) },
+		contract: contract, selector: selector,
+		slot: fmt.Sprintf("%s/%d", strings.ToLower(from.Hex()), p.Nonce),
+		fee:  fee,
+		sign: func() (signature, error) { return signEVM(o.unsigned, p, key) },
 	}, nil
 }
 

@@ -74,7 +74,11 @@ func (s *Signer) decree(d decision, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.apply(r)
+	if err := s.apply(r); err != nil {
+		s.journal.broken = err // memory and journal differ: only a restart mends that
+		return err
+	}
+	return nil
 }
 
 // Freeze stops all signing by one officer's signed word, at once and over restarts. Where
