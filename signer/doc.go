@@ -1,10 +1,12 @@
 // Package signer is the only holder of hot keys. It decodes each unsigned
 // transaction itself, compares it field by field with the intent, applies fee
 // ceilings, caps and the slot rule counted from its own journal, commits that
-// journal, and only then signs (RFC 6979, low S). The same request gives the
-// same signature, for ever. It never opens a database or a connection of its
-// own, never resolves a name, never signs bytes that it did not understand
-// whole, and does not verify approvals yet: it keeps them with the record.
+// journal, and only then signs (RFC 6979, low S). With a treasury it decides by
+// itself whether policy lets a request pass and whether enough people agreed to
+// it, and believes nothing of what the request says of either. The same request
+// gives the same signature, for ever. It never opens a database or a connection
+// of its own, never resolves a name, and never signs bytes that it did not
+// understand whole.
 package signer
 
 import "errors"
