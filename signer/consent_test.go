@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	signerv1 "strongroom/internal/gen/signer/v1"
+	"strongroom/treasury/addressbook"
 	"strongroom/treasury/consent"
 	meant "strongroom/treasury/intent"
 )
@@ -185,4 +186,60 @@ func TestAClonedPasskeyIsRefused(t *testing.T) {
 	c.refuses(t, c.pay(t, "wdr_2", 1, 2000, "ada", "bea", "dov"), ErrRefused, consent.ErrCloned.Error())
 	phone.Count += 3
 	c.signs(t, c.pay(t, "wdr_2", 1, 2000, "ada", "bea", "dov"))
+}
+
+// The caps of the signer's own policy are for what passes without people, and count only
+// that.
+func TestSmallCapsHoldWithoutPeople(t *testing.T) {
+	c := newChamber(t)
+	require.NoError(t, c.Close())
+	c.cfg.Policy.Assets[0].Withdrawal = Caps{PerTransaction: units(800), PerHour: units(1200), PerDay: units(1200)}
+	c.Signer = openSigner(t, c.cfg)
+	c.refuses(t, c.pay(t, "wdr_1", 0, 900), ErrRefused, "exceeds 800 per transaction")
+	c.signs(t, c.pay(t, "wdr_2", 0, 1500, "ada", "bea", "dov"))
+	c.signs(t, c.pay(t, "wdr_3", 1, 700))
+	c.restart(t)
+	c.refuses(t, c.pay(t, "wdr_4", 2, 501), ErrRefused, "exceeds 1200 per hour")
+	c.signs(t, c.pay(t, "wdr_4", 2, 500))
+}
+
+func TestAReplacementCountsOnce(t *testing.T) {
+	c := newChamber(t)
+	req := c.pay(t, "wdr_1", 0, 1000)
+	c.signs(t, req)
+	p := plainPayload(0, outsider(), 1000)
+	p.FeeCap.Lsh(p.FeeCap, 1)
+	raised := clone(req)
+	raised.Attempt, raised.UnsignedTx = 2, p.bytes(t)
+	c.signs(t, raised)
+	// Asked anew, by another text: it is not counted beside itself either.
+	p.FeeCap.Lsh(p.FeeCap, 1)
+	again := ethWithdrawal(t, "wdr_1", 0, 1000)
+	i := c.meaning(t, again)
+	i.Reason = "asked again"
+	again.Attempt, again.UnsignedTx = 3, p.bytes(t)
+	c.signs(t, c.pay(t, "wdr_2", 1, 1000))
+	c.signs(t, c.pay(t, "wdr_3", 2, 1000))
+	c.signs(t, c.with(t, again, i))
+	c.restart(t)
+	c.refuses(t, c.pay(t, "wdr_4", 3, 1), ErrRefused, "it still takes")
+}
+
+func TestAnEntryIsThatOfTheAddressBook(t *testing.T) {
+	e := addressbook.Entry{
+		ID: "adr_1", Owner: addressbook.Customer("zoe"), Chain: evmName, Address: outsideEVM, Label: "zoe's <own> & only",
+		State: addressbook.Cooling, ProposedAt: 7, ApprovedAt: 9, ActiveFrom: 69, Wait: 60, Alike: []string{coldSafe},
+	}
+	text, err := e.Text()
+	require.NoError(t, err)
+	document, err := e.Document()
+	require.NoError(t, err)
+	got, is, err := parseEntry(text)
+	require.NoError(t, err)
+	require.Equal(t, document, is)
+	require.Equal(t, entry{
+		ID: e.ID, Owner: e.Owner, Chain: e.Chain, Address: e.Address, Label: e.Label, ProposedAt: 7, Wait: 60, Alike: e.Alike,
+	}, got)
+	require.Equal(t, addressbook.House, owner("ada"))
+	require.Equal(t, e.Owner, owner(e.Owner))
 }
