@@ -1,9 +1,11 @@
 package signer
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -11,6 +13,7 @@ import (
 	"strongroom/treasury/addressbook"
 	"strongroom/treasury/consent"
 	meant "strongroom/treasury/intent"
+	"strongroom/treasury/policy"
 )
 
 func TestSmallPassesWithoutPeopleAndLargeNeedsThem(t *testing.T) {
@@ -152,6 +155,41 @@ func TestAPersonProvesNothingByTheirName(t *testing.T) {
 	c.refuses(t, c.with(t, req, i), ErrRefused, "it still takes")
 	c.refuses(t, c.with(t, req, i, "ada", "cem", "dov"), ErrRefused, "who asks does not count")
 	c.signs(t, c.with(t, req, i, "ada", "bea", "dov"))
+}
+
+// Whoever asks for a signature could name any customer.
+func TestACustomersNameOpensNoMoreThanAnyCustomers(t *testing.T) {
+	c := newChamber(t)
+	next := c.changed(c.clock.at)
+	next.Layers = slices.Clone(next.Layers)
+	named := func(name, id string, below uint64) policy.Rule {
+		return policy.Rule{Name: name, Outcome: policy.Allow, When: policy.Condition{
+			Actions: []meant.Action{meant.Withdrawal}, Assets: []string{"ETH"}, Amount: policy.Range{Below: units(below)},
+			Requesters: policy.Requesters{IDs: []string{id}},
+		}}
+	}
+	next.Layers[0].Rules = append([]policy.Rule{named("vip", zoe, 9000), named("anybody", "customer:*", 3000)}, next.Layers[0].Rules...)
+	c.publish(t, next, "ada", "bea")
+	c.signs(t, c.pay(t, "wdr_1", 0, 2999))
+	c.refuses(t, c.pay(t, "wdr_2", 1, 3000), ErrRefused, "it still takes")
+	c.signs(t, c.pay(t, "wdr_2", 1, 3000, "ada", "bea", "dov"))
+}
+
+// A rule on a contract holds however the request writes it.
+func TestAContractIsOneHoweverItIsWritten(t *testing.T) {
+	c := newChamber(t)
+	contract := common.HexToAddress(tokenHex).Hex()
+	next := c.changed(c.clock.at)
+	next.Layers = append(slices.Clone(next.Layers), policy.Layer{Name: "halted", Rules: []policy.Rule{{
+		Name: "token", Outcome: policy.Deny, When: policy.Condition{Contracts: []string{contract}, Selectors: []string{transferSelector}},
+	}}})
+	c.publish(t, next, "ada", "bea")
+	for _, written := range []string{tokenHex, contract} {
+		req := tokenWithdrawal(t, "wdr_1", 0, 500)
+		req.Intent.Contract = written
+		c.refuses(t, c.with(t, req, c.meaning(t, req), "ada", "bea", "dov"), ErrRefused, "Rule token of layer halted")
+	}
+	c.signs(t, c.pay(t, "wdr_2", 0, 500))
 }
 
 func TestConsentGoesOnForReplacementsAndNothingElse(t *testing.T) {
