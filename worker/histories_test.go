@@ -25,6 +25,7 @@ import (
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/refill"
 	"strongroom/workflows/sweep"
 	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
@@ -77,6 +78,10 @@ func scenes() []scene {
 		{workflow: "sweep", name: "posted", subject: "swp_1", state: custody.WithdrawalScreened, chain: mined, end: "posted"},
 		{workflow: "sweep", name: "waits_for_people", subject: "swp_2", state: custody.WithdrawalAwaitingApproval, chain: mined, end: "posted"},
 		{workflow: "sweep", name: "cancelled", subject: "swp_3", state: custody.WithdrawalScreened, fail: dry, cancel: true, end: "cancelled"},
+		{workflow: "refill", name: "posted", subject: "rfl_1", state: custody.WithdrawalScreened, chain: mined, end: "posted"},
+		{workflow: "refill", name: "waits_for_cosigners", subject: "rfl_2", state: custody.WithdrawalAwaitingApproval, chain: mined, end: "posted", fail: map[string][]error{
+			"sign": {custody.ErrConsent, custody.ErrConsent},
+		}},
 		{workflow: "deposit", name: "withdrawable", deposit: []custody.DepositState{custody.DepositConfirming, custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "flows_on", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "taken_back", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositReorged, custody.DepositDebited}, end: "debited"},
@@ -183,6 +188,8 @@ func (s scene) begin(ctx context.Context, t *testing.T, c client.Client, queue s
 		run, err = withdrawal.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "collect":
 		run, err = collect.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
+	case "refill":
+		run, err = refill.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "sweep":
 		run, err = sweep.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "deposit":

@@ -12,6 +12,7 @@ import (
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/probe"
+	"strongroom/workflows/refill"
 	"strongroom/workflows/sweep"
 	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
@@ -31,6 +32,7 @@ func Register(r temporalx.Registry, a Activities) {
 	withdrawal.Workflow.Register(r, withdrawal.Run)
 	collect.Workflow.Register(r, collect.Run)
 	sweep.Workflow.Register(r, sweep.Run)
+	refill.Workflow.Register(r, refill.Run)
 	deposit.Workflow.Register(r, deposit.Run)
 	probe.Workflow.Register(r, probe.Run)
 	a.Outgoing.Register(r)

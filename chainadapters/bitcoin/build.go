@@ -113,15 +113,20 @@ func (a *Adapter) inputs(coins []chainadapters.Coin) (*psbt.Packet, uint64, erro
 	return &psbt.Packet{UnsignedTx: tx, Inputs: ins}, total, err
 }
 
-// checkCoin makes sure that a coin is one that the signer can spend: of a
-// P2WPKH address of this network.
+// checkCoin makes sure that a coin is one that the signer can spend: of a P2WPKH address
+// of this network; or of a P2WSH address, where it is a vault's, which its cosigners spend.
+// What a vault's inputs weigh, whoever planned its payment knows: here they count as others.
 func (a *Adapter) checkCoin(coin chainadapters.Coin) (uint64, error) {
 	if _, err := parseHash(coin.TxID); err != nil {
 		return 0, fmt.Errorf("%w: coin %.70q: %w", chainadapters.ErrPlan, coin.TxID, err)
 	}
 	script, err := a.params.Script(coin.Address)
-	if err != nil || len(script) != witnessKeyScript || script[0] != 0 {
-		return 0, fmt.Errorf("%w: coin %s:%d is not of a witness key", chainadapters.ErrPlan, coin.TxID, coin.Vout)
+	length, kind := witnessKeyScript, "key"
+	if coin.Path.Account == chainadapters.VaultAccount {
+		length, kind = witnessHashScript, "script"
+	}
+	if err != nil || len(script) != length || script[0] != 0 {
+		return 0, fmt.Errorf("%w: coin %s:%d is not of a witness %s", chainadapters.ErrPlan, coin.TxID, coin.Vout, kind)
 	}
 	amount, fits := coin.Amount.Uint64()
 	if !fits || amount == 0 || amount > maxSatoshi {
@@ -134,8 +139,11 @@ func (a *Adapter) checkCoin(coin chainadapters.Coin) (uint64, error) {
 // payment by an earlier quote, and rates fall.
 const maxOverpay = 10
 
-// witnessKeyScript is the length of a P2WPKH script.
-const witnessKeyScript = 22
+// Lengths of P2WPKH and P2WSH scripts.
+const (
+	witnessKeyScript  = 22
+	witnessHashScript = 34
+)
 
 // addChange appends a change output where it is worth it. Its weight is part of
 // the fee; without it the remainder is.

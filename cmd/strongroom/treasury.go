@@ -25,6 +25,8 @@ type treasuryCommand struct {
 	Show    treasuryShowCommand     `cmd:"" help:"Show a request: what it does, who is asked, who agreed."`
 	Approve treasuryApproveCommand  `cmd:"" help:"Agree to a request with an Ed25519 key."`
 	Deny    treasuryDenyCommand     `cmd:"" help:"Say no to a request, with a reason."`
+	PSBT    treasuryPSBTCommand     `cmd:"" name:"psbt" help:"Write the transaction of a refill that cosigners are asked to sign."`
+	Bring   treasuryBringCommand    `cmd:"" help:"Bring back what a cosigner signed offline; with enough of them the refill goes on."`
 	Vaults  treasuryVaultsCommand   `cmd:"" help:"Show what is in the vaults, and what moves."`
 	Freeze  treasuryFreezeCommand   `cmd:"" help:"As an officer: stop all signing at once."`
 	Resume  treasuryUnfreezeCommand `cmd:"" name:"unfreeze" help:"Ask officers whether signing goes on."`

@@ -24,6 +24,7 @@ import (
 	"strongroom/treasury/mover"
 	"strongroom/treasury/setup"
 	"strongroom/treasury/vault"
+	"strongroom/treasury/vaultcoins"
 )
 
 // treasuryFlag names the treasury's configuration.
@@ -37,6 +38,7 @@ type treasuryHouse struct {
 	assets   *assetView // of the command line
 	desk     *desk.Desk
 	gate     *gate.Gate
+	vaults   vaultcoins.Vaults
 	follower *gate.Follower
 }
 
@@ -158,7 +160,8 @@ func (t *treasuryHouse) loops(e *env, h *house) ([]func(context.Context) error, 
 	}
 	m, err := mover.New(mover.Config{
 		Vaults: t.desk, Custody: movingHouse{h}, Assets: h.assets, Clock: e.clock, Log: e.log, Pace: moveEvery,
-		Terms: t.terms, Place: func(v vault.Vault) (string, error) { return placeOf(v, networks[v.Chain]) },
+		Refilled: func(v vault.Vault) bool { return t.vaults[v.ID] != nil },
+		Terms:    t.terms, Place: func(v vault.Vault) (string, error) { return placeOf(v, networks[v.Chain]) },
 	})
 	if err != nil {
 		return nil, err
@@ -181,6 +184,55 @@ func judged(err error) bool {
 
 // moveEvery is the time between two looks at what the vaults hold.
 const moveEvery = 15 * time.Second
+
+// vaultsOf opens the vaults of coins of a configuration.
+func vaultsOf(f *setup.File, chains []chainadapters.Config) (vaultcoins.Vaults, error) {
+	networks := map[string]string{}
+	for _, chain := range chains {
+		networks[string(chain.Chain)] = chain.Expect.Network
+	}
+	descriptors := map[string][2]string{}
+	for _, v := range f.Vaults {
+		if v.Descriptor != "" {
+			descriptors[v.ID] = [2]string{networks[v.Chain], v.Descriptor}
+		}
+	}
+	vaults, err := vaultcoins.Open(descriptors)
+	if err != nil {
+		return nil, fmt.Errorf("--treasury-file: %w", err)
+	}
+	return vaults, nil
+}
+
+// openTreasury opens the desk and the vaults of coins; both are nil where there is no
+// treasury.
+func openTreasury(e *env, path, environment string, pool *pgxpool.Pool, chains []chainadapters.Config) (*treasuryHouse, custodydb.VaultPlanner, error) {
+	t, err := openTreasuryDesk(e, path, environment, pool)
+	if t == nil || err != nil {
+		return nil, nil, err
+	}
+	t.vaults, err = vaultsOf(t.file, chains)
+	return t, t.vaults, err
+}
+
+// signer is who signs: the signer, and cosigners what vaults pay.
+func (t *treasuryHouse) signer(keys custodydesk.Signer, store *custodydb.Store) (custodydesk.Signer, error) {
+	if t == nil {
+		return keys, nil
+	}
+	cosigners, err := vaultcoins.NewCosigners(t.vaults, t.desk, store)
+	return bothSigners{keys, cosigners}, err
+}
+
+// bothSigners asks whoever has the keys.
+type bothSigners struct{ hot, cold custodydesk.Signer }
+
+func (b bothSigners) Sign(ctx context.Context, r custodydesk.SignRequest) (custodydesk.Signature, error) {
+	if r.Intent.Kind == custody.IntentRefill {
+		return b.cold.Sign(ctx, r)
+	}
+	return b.hot.Sign(ctx, r)
+}
 
 // terms are what moves of an asset keep to.
 func (t *treasuryHouse) terms(asset string) (mover.Terms, error) {
@@ -220,6 +272,10 @@ func (m movingHouse) Standing(ctx context.Context, asset string, feeEach money.U
 
 func (m movingHouse) RegisterVault(ctx context.Context, chain chainadapters.ChainID, name, address string) (string, error) {
 	return m.h.store.RegisterVault(ctx, chain, name, address)
+}
+
+func (m movingHouse) OpenRefill(ctx context.Context, w custodydb.Refill) error {
+	return m.h.store.OpenRefill(ctx, w)
 }
 
 func (m movingHouse) OpenSweep(ctx context.Context, w custodydb.Sweep) error {

@@ -178,6 +178,9 @@ func (c *workerCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, k
 	cfg := custodydb.Config{
 		Pool: pool, Ledger: book, Assets: view, Adapters: h.adapters, Environment: c.Environment, Clock: e.clock,
 	}
+	if h.treasury, cfg.Vaults, err = openTreasury(e, c.Treasury, c.Environment, pool, chains); err != nil {
+		return nil, err
+	}
 	if cfg.XPubs, err = keys.publicKeys(e.ctx, chains); err != nil {
 		return nil, err
 	}
@@ -210,7 +213,8 @@ func (c *workerCommand) custodyDesk(e *env, h *house, keys *signerLink, lists de
 	if err != nil {
 		return nil, err
 	}
-	if h.treasury, err = openTreasuryDesk(e, c.Treasury, c.Environment, h.pool); err != nil {
+	signers, err := h.treasury.signer(keys, h.store)
+	if err != nil {
 		return nil, err
 	}
 	if h.treasury != nil {
@@ -220,7 +224,7 @@ func (c *workerCommand) custodyDesk(e *env, h *house, keys *signerLink, lists de
 	}
 	return desk.New(desk.Config{
 		Policy: h.treasury.policy(),
-		Store:  h.store, Adapters: h.adapters, Assets: h.assets, Signer: keys, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
+		Store:  h.store, Adapters: h.adapters, Assets: h.assets, Signer: signers, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
 		Gas: gas, Rates: rates,
 	})
 }

@@ -14,8 +14,11 @@ import (
 // bookID is the id of a ledger transaction of an intent: "wdr/wdr_…/hold".
 func bookID(intent, act string) string { return prefixOf(intent) + "/" + intent + "/" + act }
 
-// sweepPrefix begins the ids of sweeps.
-const sweepPrefix = "swp"
+// What begins the ids of sweeps and refills.
+const (
+	sweepPrefix  = "swp"
+	refillPrefix = "rfl"
+)
 
 // prefixOf is what of an intent's id tells its kind: "wdr" of "wdr_…".
 func prefixOf(intent string) string {
@@ -93,6 +96,8 @@ func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 		custodyLeg(deposits, hot, r.Amount)
 	case custody.IntentSweep:
 		custodyLeg(custody.VaultAccount(r.Chain, r.Asset, r.Vault), hot, r.Amount)
+	case custody.IntentRefill:
+		custodyLeg(hot, custody.VaultAccount(r.Chain, r.Asset, r.Vault), r.Amount)
 	case custody.IntentConsolidate: // nothing but its fee leaves the hot wallet
 	}
 	tx.Legs = append(tx.Legs, networkFee(r, native, "post", mined.Fee)...)
@@ -128,8 +133,11 @@ func networkFee(r IntentRow, native, act string, fee money.Units) []ledger.Trans
 		return nil
 	}
 	payer := custody.HotAccount(r.Chain, native)
-	if r.Kind == custody.IntentCollect && !r.ofCoins() {
+	switch {
+	case r.Kind == custody.IntentCollect && !r.ofCoins():
 		payer = custody.DepositsAccount(r.Chain, native)
+	case r.Kind == custody.IntentRefill:
+		payer = custody.VaultAccount(r.Chain, native, r.Vault)
 	}
 	return []ledger.Transfer{{
 		ID: transferID(r.ID, act, "network"), Kind: ledger.Single,

@@ -25,6 +25,7 @@ const (
 	TopicCollect    = "collect"
 	TopicTransfer   = "transfer" // between funding and trading
 	TopicSweep      = "sweep"    // hot wallet to vault
+	TopicRefill     = "refill"   // vault to hot wallet
 )
 
 // topicOf is the topic of the workflow that carries an intent.
@@ -34,6 +35,8 @@ func topicOf(kind custody.IntentKind) string {
 		return TopicWithdrawal
 	case custody.IntentSweep:
 		return TopicSweep
+	case custody.IntentRefill:
+		return TopicRefill
 	}
 	return TopicCollect
 }

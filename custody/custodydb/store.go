@@ -66,7 +66,9 @@ type Config struct {
 	// Environment is part of each intent's hash: what was meant for one
 	// installation is worth nothing on another.
 	Environment string
-	Clock       func() time.Time // nil for the system's clock
+	// Vaults plan what is spent out of vaults of coins; nil where none is refilled from.
+	Vaults VaultPlanner
+	Clock  func() time.Time // nil for the system's clock
 	// MaxPending is how many payments of ours in the pool a coin may hang on that
 	// pays for another; 2 where zero, none below zero.
 	MaxPending int

@@ -46,20 +46,25 @@ func (s *Store) RegisterVault(ctx context.Context, chain chainadapters.ChainID, 
 }
 
 func (s *Store) registerVault(ctx context.Context, chain chainadapters.ChainID, name, address string) (is string, err error) {
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `WITH c AS (INSERT INTO custody.address_counter AS c (chain, account, branch, next)
-				SELECT $1, $3, $4, 1 WHERE NOT EXISTS (SELECT FROM custody.address WHERE chain = $1 AND address = $2)
-				ON CONFLICT (chain, account, branch) DO UPDATE SET next = c.next + 1 RETURNING next - 1 AS idx)
-			INSERT INTO custody.address (chain, address, account, branch, idx, vault, created_at)
-			SELECT $1, $2, $3, $4, idx, $5, $6 FROM c ON CONFLICT (chain, address) DO NOTHING`,
-			chain, address, chainadapters.VaultAccount, branchReceive, name, s.now())
-		if err != nil {
-			return fmt.Errorf("store address: %w", err)
-		}
-		is, err = vaultAt(ctx, tx, chain, address)
+	err = s.InTx(ctx, func(tx pgx.Tx) (err error) {
+		is, err = s.insertVault(ctx, tx, chain, name, address)
 		return err
 	})
 	return is, err
+}
+
+// insertVault stores an address of a vault, or finds it, and returns the vault's name.
+func (s *Store) insertVault(ctx context.Context, tx pgx.Tx, chain chainadapters.ChainID, name, address string) (string, error) {
+	_, err := tx.Exec(ctx, `WITH c AS (INSERT INTO custody.address_counter AS c (chain, account, branch, next)
+			SELECT $1, $3, $4, 1 WHERE NOT EXISTS (SELECT FROM custody.address WHERE chain = $1 AND address = $2)
+			ON CONFLICT (chain, account, branch) DO UPDATE SET next = c.next + 1 RETURNING next - 1 AS idx)
+		INSERT INTO custody.address (chain, address, account, branch, idx, vault, created_at)
+		SELECT $1, $2, $3, $4, idx, $5, $6 FROM c ON CONFLICT (chain, address) DO NOTHING`,
+		chain, address, chainadapters.VaultAccount, branchReceive, name, s.now())
+	if err != nil {
+		return "", fmt.Errorf("store address: %w", err)
+	}
+	return vaultAt(ctx, tx, chain, address)
 }
 
 // VaultNames lists the names of vaults on a chain, each once.
@@ -120,33 +125,50 @@ func (s *Store) OpenSweep(ctx context.Context, w Sweep) error {
 	if prefixOf(w.ID) != sweepPrefix || w.Amount.IsZero() {
 		return fmt.Errorf("sweep %.64q of %s: %w", w.ID, w.Amount, custody.ErrAmount)
 	}
+	vault, err := vaultAt(ctx, s.pool, info.Chain, w.To)
+	if err != nil {
+		return fmt.Errorf("open sweep %.64s: %w", w.ID, err)
+	}
+	return s.openMove(ctx, move{w.ID, custody.IntentSweep, TopicSweep, w.Asset, info.Chain, w.To, vault, w.Amount})
+}
+
+// move is a payment between the hot wallet and a vault.
+type move struct {
+	id    string
+	kind  custody.IntentKind
+	topic string
+	asset string
+	chain chainadapters.ChainID
+	to    string
+	vault string
+	units money.Units
+}
+
+func (s *Store) openMove(ctx context.Context, m move) error {
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		vault, err := vaultAt(ctx, tx, info.Chain, w.To)
-		if err != nil {
-			return err
-		}
 		tag, err := tx.Exec(ctx, `INSERT INTO custody.house_intent
 			(id, kind, asset, chain, from_address, destination, amount, vault, state, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $9) ON CONFLICT (id) DO NOTHING`,
-			w.ID, custody.IntentSweep, w.Asset, info.Chain, w.To, w.Amount, vault, custody.WithdrawalScreened, s.now())
+			m.id, m.kind, m.asset, m.chain, m.to, m.units, m.vault, custody.WithdrawalScreened, s.now())
 		if err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
 		if tag.RowsAffected() == 0 {
-			return sameSweep(ctx, tx, w)
+			return m.same(ctx, tx)
 		}
-		return PutOutbox(ctx, tx, OutboxRow{Key: w.ID + "/start", Topic: TopicSweep, Kind: KindStart, Subject: w.ID})
+		return PutOutbox(ctx, tx, OutboxRow{Key: m.id + "/start", Topic: m.topic, Kind: KindStart, Subject: m.id})
 	})
 	if err != nil {
-		return fmt.Errorf("open sweep %.64s: %w", w.ID, err)
+		return fmt.Errorf("open %s %.64s: %w", m.kind, m.id, err)
 	}
 	return nil
 }
 
-func sameSweep(ctx context.Context, tx pgx.Tx, w Sweep) error {
+// same reports custody.ErrConflict where another payment has the id.
+func (m *move) same(ctx context.Context, tx pgx.Tx) error {
 	var same bool
-	err := tx.QueryRow(ctx, `SELECT kind = 'sweep' AND asset = $2 AND destination = $3 AND amount = $4 FROM custody.house_intent WHERE id = $1`,
-		w.ID, w.Asset, w.To, w.Amount).Scan(&same)
+	err := tx.QueryRow(ctx, `SELECT kind = $2 AND asset = $3 AND destination = $4 AND amount = $5 AND vault = $6 FROM custody.house_intent WHERE id = $1`,
+		m.id, m.kind, m.asset, m.to, m.units, m.vault).Scan(&same)
 	if err != nil {
 		return fmt.Errorf("read again: %w", err)
 	}

@@ -168,7 +168,7 @@ func (d *Desk) walk(ctx context.Context, id string, take step) (custody.Progress
 func explain(err error) string {
 	for _, known := range []error{
 		custody.ErrSlots, custody.ErrHotWallet, custody.ErrChainHalted, custody.ErrKeyHalted, custody.ErrIllegal, ErrForgery, ErrRefused, ErrFees,
-		custody.ErrScreening,
+		custody.ErrScreening, custody.ErrConsent,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

@@ -169,7 +169,7 @@ func (h *house) restart() {
 	}
 	var err error
 	h.store, err = custodydb.New(custodydb.Config{
-		Pool: h.pool, Ledger: h.ledger, Assets: h.assets, Adapters: adapters, XPubs: xpubs, Environment: "test", Clock: h.clock,
+		Pool: h.pool, Ledger: h.ledger, Assets: h.assets, Adapters: adapters, XPubs: xpubs, Environment: "test", Clock: h.clock, Vaults: vaultPlanner{},
 	})
 	h.must(err)
 	h.desk, err = desk.New(desk.Config{

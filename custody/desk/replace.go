@@ -26,6 +26,13 @@ func anytime() feedesk.Clock { return feedesk.Clock{Age: 0, Last: math.MaxInt64}
 
 // stalled says why an intent that waits counts as stuck; empty where it does not.
 func (d *Desk) stalled(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, newest custodydb.Sent) (string, error) {
+	if r.Kind == custody.IntentRefill {
+		return "", nil // another bid would take its cosigners once more
+	}
+	return d.outbid(ctx, adapter, r, newest)
+}
+
+func (d *Desk) outbid(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, newest custodydb.Sent) (string, error) {
 	order, err := d.cfg.Store.CancelOrder(ctx, r.ID)
 	if err != nil {
 		return "", fmt.Errorf("look for order: %w", err)

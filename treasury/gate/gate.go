@@ -114,6 +114,14 @@ func (g *Gate) question(ctx context.Context, r *custodydb.IntentRow, asset custo
 		q.Intent.Reason = "the hot wallet holds more than its cap"
 		q.Effect = []string{fmt.Sprintf("the hot wallet pays %s %s to the vault %s at %s", asset.Format(r.Amount), r.Asset, r.Vault, r.To)}
 		return q, nil
+	case custody.IntentRefill:
+		q.Intent.Action, q.Intent.Requester, q.Intent.Vault, q.Class = intent.Refill, House, r.Vault, string(addressbook.Own)
+		q.Intent.Reason = "the hot wallet is below its floor, or withdrawals need more than it has"
+		q.Effect = []string{
+			fmt.Sprintf("the vault %s pays %s %s to the hot wallet at %s", r.Vault, asset.Format(r.Amount), r.Asset, r.To),
+			"after that its cosigners sign, each apart from the others: compare this address and amount with what they are shown",
+		}
+		return q, nil
 	}
 	return q, fmt.Errorf("consent to %s: a %s asks nobody: %w", r.ID, r.Kind, custody.ErrIllegal)
 }

@@ -10,20 +10,23 @@ import (
 	"strongroom/custody/custodydb"
 	"strongroom/treasury"
 	"strongroom/treasury/intent"
+	"strongroom/treasury/vault"
 )
 
-// SweepID is the id of the intent that carries a sweep: "swp_…n1" of "mov_…/1". A move
-// has one, for ever.
-func SweepID(move string) string {
-	return "swp_" + strings.ReplaceAll(strings.TrimPrefix(move, "mov_"), "/", "n")
+// IntentID is the id of the intent that carries a move: "swp_…n1" of the sweep "mov_…/1",
+// "rfl_…n1" of such a refill. A move has one, for ever.
+func IntentID(row *treasury.MoveRow) string {
+	prefix := "swp_"
+	if row.Kind == intent.Refill {
+		prefix = "rfl_"
+	}
+	return prefix + strings.ReplaceAll(strings.TrimPrefix(row.ID, "mov_"), "/", "n")
 }
 
-func sweepIDs(open []treasury.MoveRow) []string {
-	var ids []string
+func intentIDs(open []treasury.MoveRow) []string {
+	ids := make([]string, len(open))
 	for i := range open {
-		if open[i].Kind == intent.Sweep {
-			ids = append(ids, SweepID(open[i].ID))
-		}
+		ids[i] = IntentID(&open[i])
 	}
 	return ids
 }
@@ -37,12 +40,12 @@ func (m *Mover) follow(ctx context.Context, s *side, open []treasury.MoveRow, sw
 		if row.Chain != string(s.info.Chain) {
 			continue
 		}
-		p, carried := sweeps[SweepID(row.ID)]
+		p, carried := sweeps[IntentID(row)]
 		var err error
-		if row.Kind != intent.Sweep || !carried {
-			err = m.carry(ctx, s, row)
-		} else {
+		if carried {
 			err = m.advance(ctx, row, p)
+		} else {
+			err = m.carry(ctx, s, row)
 		}
 		switch {
 		case errors.Is(err, treasury.ErrConflict): // another process was first: the next round sees
@@ -57,16 +60,14 @@ func (m *Mover) follow(ctx context.Context, s *side, open []treasury.MoveRow, sw
 
 // carry hands a move to whoever carries it. Done twice it is done once.
 func (m *Mover) carry(ctx context.Context, s *side, row *treasury.MoveRow) error {
-	switch {
-	case row.Kind == intent.Sweep:
-		w := custodydb.Sweep{ID: SweepID(row.ID), Asset: row.Asset, To: s.place[row.To], Amount: row.Amount}
-		if err := m.cfg.Custody.OpenSweep(ctx, w); err != nil {
-			return fmt.Errorf("open sweep of %s: %w", row.ID, err)
-		}
-	case m.cfg.Refills != nil:
-		if err := m.cfg.Refills.Refill(ctx, *row); err != nil {
-			return fmt.Errorf("begin refill of %s: %w", row.ID, err)
-		}
+	var err error
+	if row.Kind == intent.Refill {
+		err = m.cfg.Custody.OpenRefill(ctx, custodydb.Refill{ID: IntentID(row), Asset: row.Asset, Vault: s.wallet[row.From], Amount: row.Amount})
+	} else {
+		err = m.cfg.Custody.OpenSweep(ctx, custodydb.Sweep{ID: IntentID(row), Asset: row.Asset, To: s.place[row.To], Amount: row.Amount})
+	}
+	if err != nil {
+		return fmt.Errorf("open %s of %s: %w", row.Kind, row.ID, err)
 	}
 	return nil
 }
@@ -96,26 +97,52 @@ func stage(row *treasury.MoveRow, state custody.WithdrawalState) treasury.MoveSt
 // also where it is long sent.
 func (m *Mover) advance(ctx context.Context, row *treasury.MoveRow, p custody.Progress) error {
 	to := stage(row, p.State)
-	steps := []treasury.MoveState{to}
-	if row.State == treasury.MoveProposed && (to == treasury.MoveSent || to == treasury.MoveFinal) {
-		steps = []treasury.MoveState{treasury.MoveSigned, to}
+	if to == treasury.MoveFinal && row.Kind == intent.Refill { // before nobody looks at it any more
+		if err := m.proven(ctx, row.From, p.TxID); err != nil {
+			return err
+		}
 	}
-	for _, next := range steps {
-		if next == row.State || next == treasury.MoveProposed || next == treasury.MoveSigned && row.State == treasury.MoveSent {
-			continue
-		}
-		change := treasury.MoveChange{To: next, TxID: p.TxID}
-		if !next.Open() {
-			change.Outcome = p.Reason
-			if change.Outcome == "" {
-				change.Outcome = "it is " + string(p.State)
-			}
-		}
-		moved, err := m.cfg.Vaults.Advance(ctx, row.ID, row.Version, change)
+	for _, next := range steps(row, to) {
+		moved, err := m.cfg.Vaults.Advance(ctx, row.ID, row.Version, changeTo(next, p))
 		if err != nil {
 			return fmt.Errorf("advance %s to %s: %w", row.ID, next, err)
 		}
 		*row = moved
+	}
+	return nil
+}
+
+// steps are the states that a move goes through to where its intent is.
+func steps(row *treasury.MoveRow, to treasury.MoveState) []treasury.MoveState {
+	switch {
+	case to == row.State, to == treasury.MoveProposed, to == treasury.MoveSigned && row.State == treasury.MoveSent:
+		return nil
+	case row.State == treasury.MoveProposed && (to == treasury.MoveSent || to == treasury.MoveFinal):
+		return []treasury.MoveState{treasury.MoveSigned, to}
+	}
+	return []treasury.MoveState{to}
+}
+
+// changeTo is what is known of a move in its next state.
+func changeTo(next treasury.MoveState, p custody.Progress) treasury.MoveChange {
+	change := treasury.MoveChange{To: next, TxID: p.TxID}
+	if next.Open() {
+		return change
+	}
+	change.Outcome = p.Reason
+	if change.Outcome == "" {
+		change.Outcome = "it is " + string(p.State)
+	}
+	return change
+}
+
+// proven notes that a vault's keys were under control: they have paid.
+func (m *Mover) proven(ctx context.Context, id, txid string) error {
+	err := m.cfg.Vaults.Prove(ctx, treasury.ProofRow{
+		Proof: vault.Proof{Vault: id, At: m.cfg.Clock().Unix()}, Kind: treasury.ProofPayment, Evidence: txid,
+	})
+	if err != nil {
+		return fmt.Errorf("keep proof of %s: %w", id, err)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type vaults struct {
 	at    map[string]treasury.Snapshot
 	moves []treasury.MoveRow
 	now   time.Time
+
+	proofs []treasury.ProofRow
 }
 
 func (v *vaults) find(id string) *treasury.MoveRow {
@@ -42,6 +44,11 @@ func (k kept) Vaults(context.Context) ([]treasury.VaultRow, error) { return k.ro
 
 func (k kept) Snapshot(_ context.Context, s treasury.Snapshot) error {
 	k.at[s.Vault] = s
+	return nil
+}
+
+func (k kept) Prove(_ context.Context, p treasury.ProofRow) error {
+	k.proofs = append(k.proofs, p)
 	return nil
 }
 
@@ -142,7 +149,7 @@ func (h *house) Standing(_ context.Context, _ string, _ money.Units, ids []strin
 	}
 	for _, id := range ids {
 		if s := h.sweeps[id]; s != nil {
-			at.Sweeps[id] = custody.Progress{ID: id, Kind: custody.IntentSweep, State: s.state, Ended: s.state.Ended(), TxID: "tx of " + id}
+			at.Sweeps[id] = custody.Progress{ID: id, State: s.state, Ended: s.state.Ended(), TxID: "tx of " + id}
 		}
 	}
 	return at, nil
@@ -168,6 +175,10 @@ func (h *house) OpenSweep(_ context.Context, w custodydb.Sweep) error {
 	}
 	h.sweeps[w.ID], h.order = &sweep{w, custody.WithdrawalScreened, 1}, append(h.order, w.ID)
 	return nil
+}
+
+func (h *house) OpenRefill(ctx context.Context, w custodydb.Refill) error {
+	return h.OpenSweep(ctx, custodydb.Sweep{ID: w.ID, Asset: w.Asset, To: "the hot wallet", Amount: w.Amount})
 }
 
 func (h *house) Release(_ context.Context, id, _ string) error {
@@ -197,8 +208,11 @@ func (h *house) pass(s *sweep) {
 		s.state = custody.WithdrawalConfirming
 	case custody.WithdrawalConfirming:
 		amount, _ := s.Amount.Uint64()
-		h.hot -= amount + h.fee
-		h.vaults["cold"] += amount
+		if strings.HasPrefix(s.ID, "rfl_") {
+			h.hot, h.vaults["cold"] = h.hot+amount, h.vaults["cold"]-amount-h.fee
+		} else {
+			h.hot, h.vaults["cold"] = h.hot-amount-h.fee, h.vaults["cold"]+amount
+		}
 		s.state = custody.WithdrawalPosted
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"strongroom/chainadapters"
@@ -12,7 +13,6 @@ import (
 	"strongroom/custody/custodydb"
 	"strongroom/money"
 	"strongroom/treasury"
-	"strongroom/treasury/intent"
 	"strongroom/treasury/vault"
 )
 
@@ -20,6 +20,7 @@ import (
 type Vaults interface {
 	Vaults(ctx context.Context) ([]treasury.VaultRow, error)
 	Snapshot(ctx context.Context, s treasury.Snapshot) error
+	Prove(ctx context.Context, p treasury.ProofRow) error
 	State(ctx context.Context, asset money.Asset, chain string, terms vault.Terms) (vault.State, error)
 	Plan(ctx context.Context, asset money.Asset, chain string, terms vault.Terms,
 		planner func(*vault.State) (vault.Plan, error)) ([]treasury.MoveRow, vault.Plan, error)
@@ -32,17 +33,10 @@ type Custody interface {
 	Standing(ctx context.Context, asset string, feeEach money.Units, sweeps []string) (custodydb.Standing, error)
 	RegisterVault(ctx context.Context, chain chainadapters.ChainID, name, address string) (string, error)
 	OpenSweep(ctx context.Context, w custodydb.Sweep) error
-	// Release takes back a sweep of which nothing is reserved; custody.ErrIllegal for any
+	OpenRefill(ctx context.Context, w custodydb.Refill) error
+	// Release takes back a sweep or refill of which nothing is reserved; custody.ErrIllegal for any
 	// other.
 	Release(ctx context.Context, id, reason string) error
-}
-
-// Refiller sees to it that people are asked for a refill. It is told again each round
-// while the move is open.
-type Refiller interface {
-	Refill(ctx context.Context, m treasury.MoveRow) error
-	// Recall takes back a refill that nobody has signed; treasury.ErrConflict otherwise.
-	Recall(ctx context.Context, m treasury.MoveRow, why string) error
 }
 
 // Terms are what the moves of an asset keep to.
@@ -53,13 +47,14 @@ type Terms struct {
 	FeeEach money.Units
 }
 
-// Config holds the collaborators of a Mover; all are needed but Refills.
+// Config holds the collaborators of a Mover; all are needed but Refilled and Pace.
 type Config struct {
 	Vaults  Vaults
 	Custody Custody
 	Assets  custody.Assets
-	// Refills is nil where nobody can refill: then none are planned.
-	Refills Refiller
+	// Refilled says whether custody can spend what is in a vault: of the others no refills
+	// are carried. Nil is none.
+	Refilled func(v vault.Vault) bool
 	// Terms of an asset. Errors leave the asset out of a round.
 	Terms func(asset string) (Terms, error)
 	// Place says where a vault is paid: its address, or one of its descriptor.
@@ -146,7 +141,7 @@ func (m *Mover) round(ctx context.Context, asset string, s *side) error {
 	if err != nil {
 		return fmt.Errorf("list moves: %w", err)
 	}
-	at, err := m.cfg.Custody.Standing(ctx, asset, s.terms.FeeEach, sweepIDs(open))
+	at, err := m.cfg.Custody.Standing(ctx, asset, s.terms.FeeEach, intentIDs(open))
 	if err != nil {
 		return err
 	}
@@ -229,13 +224,7 @@ func (m *Mover) recall(ctx context.Context, s *side, open []treasury.MoveRow) er
 
 // takeBack asks whoever carries a move to end it. Where it is too late for that it goes on.
 func (m *Mover) takeBack(ctx context.Context, row *treasury.MoveRow, why string) error {
-	var err error
-	switch {
-	case row.Kind == intent.Sweep:
-		err = m.cfg.Custody.Release(ctx, SweepID(row.ID), why)
-	case m.cfg.Refills != nil:
-		err = m.cfg.Refills.Recall(ctx, *row, why)
-	}
+	err := m.cfg.Custody.Release(ctx, IntentID(row), why)
 	if errors.Is(err, custody.ErrIllegal) || errors.Is(err, treasury.ErrConflict) {
 		m.cfg.Log.InfoContext(ctx, "move goes on, it is too late to take it back", "move", row.ID, "why", why)
 		return nil
@@ -247,10 +236,15 @@ func (m *Mover) takeBack(ctx context.Context, row *treasury.MoveRow, why string)
 	return nil
 }
 
+// refills reports whether custody can spend what is in the vaults of an asset.
+func (m *Mover) refills(s *side) bool {
+	return m.cfg.Refilled != nil && !slices.ContainsFunc(s.vaults, func(v vault.Vault) bool { return v.Tier != vault.Hot && !m.cfg.Refilled(v) })
+}
+
 // plan proposes sweeps and refills, and has them carried.
 func (m *Mover) plan(ctx context.Context, s *side) error {
 	planners := []func(*vault.State) (vault.Plan, error){vault.Sweeps}
-	if m.cfg.Refills != nil {
+	if m.refills(s) {
 		planners = append(planners, vault.Refills)
 	}
 	for _, planner := range planners {

@@ -3,6 +3,7 @@ package mover_test
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,8 @@ func open(tb interface{ Fatal(args ...any) }, v *vaults, h *house) *mover.Mover 
 		Terms: func(string) (mover.Terms, error) {
 			return mover.Terms{Terms: terms(), FeeEach: money.FromUint64(2)}, nil
 		},
-		Place: func(v vault.Vault) (string, error) { return v.Address, nil },
+		Place:    func(v vault.Vault) (string, error) { return v.Address, nil },
+		Refilled: func(v vault.Vault) bool { return v.ID == "cold" },
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -57,8 +59,30 @@ func TestSweepsBringTheHotWalletToItsTarget(t *testing.T) {
 		t.Fatalf("hot %d, vaults %v, moves %+v", h.hot, h.vaults, v.moves)
 	}
 	for _, row := range v.moves {
-		if row.State != treasury.MoveFinal || row.TxID != "tx of "+mover.SweepID(row.ID) || row.Outcome != "it is posted" {
+		if row.State != treasury.MoveFinal || row.TxID != "tx of "+mover.IntentID(&row) || row.Outcome != "it is posted" {
 			t.Errorf("%+v", row)
+		}
+	}
+}
+
+func TestRefillsBringTheHotWalletToItsTarget(t *testing.T) {
+	v, h := world()
+	h.hot, h.vaults["cold"] = 500, 20_000
+	m := open(t, v, h)
+	for range 8 {
+		if err := m.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range h.order {
+			h.pass(h.sweeps[id])
+		}
+	}
+	if h.hot < 4900 || h.hot > 5100 || len(v.moves) != 2 {
+		t.Fatalf("hot %d, vaults %v, moves %+v", h.hot, h.vaults, v.moves)
+	}
+	for i, row := range v.moves {
+		if row.State != treasury.MoveFinal || !strings.HasPrefix(mover.IntentID(&row), "rfl_") || v.proofs[i].Vault != "cold" || v.proofs[i].Evidence != row.TxID {
+			t.Errorf("%+v, proven %+v", row, v.proofs[i])
 		}
 	}
 }
@@ -80,7 +104,7 @@ func TestSweepIsTakenBackForApprovedWithdrawals(t *testing.T) {
 		t.Fatal("sweeps go on that approved withdrawals need")
 	}
 	for _, row := range v.moves {
-		if s := h.sweeps[mover.SweepID(row.ID)]; s.state == custody.WithdrawalCancelled && row.State != treasury.MoveRecalled {
+		if s := h.sweeps[mover.IntentID(&row)]; s.state == custody.WithdrawalCancelled && row.State != treasury.MoveRecalled {
 			t.Errorf("%+v", row)
 		}
 	}
@@ -113,7 +137,7 @@ func TestEachMoveIsOneSweep(t *testing.T) {
 			}
 		}
 		h.approved, h.fail = 0, map[string]int{}
-		for range 40 {
+		for range 60 {
 			if err := m.Round(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +152,7 @@ func TestEachMoveIsOneSweep(t *testing.T) {
 			t.Fatalf("%d moves, %d sweeps", len(v.moves), len(h.sweeps))
 		}
 		for _, row := range v.moves {
-			s := h.sweeps[mover.SweepID(row.ID)]
+			s := h.sweeps[mover.IntentID(&row)]
 			if s == nil || s.Amount != row.Amount || row.State.Open() || (row.State == treasury.MoveFinal) != (s.state == custody.WithdrawalPosted) {
 				t.Fatalf("move %+v, sweep %+v", row, s)
 			}

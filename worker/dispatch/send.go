@@ -14,6 +14,7 @@ import (
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
+	"strongroom/workflows/refill"
 	"strongroom/workflows/sweep"
 	"strongroom/workflows/transfer"
 	"strongroom/workflows/withdrawal"
@@ -44,6 +45,10 @@ func (d *Dispatcher) send(ctx context.Context, row custodydb.OutboxRow) error {
 		return d.start(ctx, row, sweep.ID(row.Subject), sweep.Workflow)
 	case custodydb.TopicSweep + signal:
 		return d.tell(ctx, row, sweep.ID(row.Subject))
+	case custodydb.TopicRefill + start:
+		return d.start(ctx, row, refill.ID(row.Subject), refill.Workflow)
+	case custodydb.TopicRefill + signal:
+		return d.tell(ctx, row, refill.ID(row.Subject))
 	case custodydb.TopicTransfer + start:
 		return d.carry(ctx, row)
 	case custodydb.TopicTransfer + signal:
