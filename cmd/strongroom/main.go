@@ -52,7 +52,7 @@ type cli struct {
 	Secrets   secretsCommand   `cmd:"" help:"Make the passwords, keys and certificates that docker-compose.yml mounts."`
 	Treasury  treasuryCommand  `cmd:"" help:"As treasury staff: see what waits, agree or deny, watch the vaults, stop signing."`
 	Roster    rosterCommand    `cmd:"" help:"Who may agree: draw officers' keys, sign rosters, put one in force."`
-	Policy    policyCommand    `cmd:"" help:"Show the treasury's policy, and say which rule asked for what."`
+	Policy    policyCommand    `cmd:"" help:"Show and change the treasury's policy; say which rule asked for what, and who can do what alone."`
 	Cold      coldCommand      `cmd:"" help:"Without network: inspect, sign and join transactions of cold vaults."`
 	Faucet    faucetCommand    `cmd:"" help:"Play the world outside on the development chains." group:"Client"`
 

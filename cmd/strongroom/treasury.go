@@ -16,7 +16,6 @@ import (
 	"strongroom/treasury"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/consent/softkey"
-	"strongroom/treasury/policy"
 )
 
 // treasuryCommand is what people of the house do from a command line.
@@ -281,47 +280,6 @@ func (c *treasuryKeyCommand) Run(e *env) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return printJSON(e, key.Public())
-}
-
-// policyCommand is about the treasury's policy.
-type policyCommand struct {
-	Explain policyExplainCommand `cmd:"" help:"Say in one sentence which rule asked for what, of a request."`
-	Show    policyShowCommand    `cmd:"" help:"Print the policy in force."`
-}
-
-type policyExplainCommand struct {
-	deskFlags
-
-	Request string `arg:"" help:"Id: rqs_…"`
-}
-
-// Run explains.
-func (c *policyExplainCommand) Run(e *env) error {
-	return c.with(e, func(d *treasuryHouse) error {
-		r, err := d.desk.Request(e.ctx, c.Request)
-		if err != nil {
-			return err
-		}
-		e.printf("%s (policy %d, rule %s)\n", r.Sentence, r.Intent.Policy, r.Rule)
-		return nil
-	})
-}
-
-type policyShowCommand struct{ deskFlags }
-
-// Run prints the policy.
-func (c *policyShowCommand) Run(e *env) error {
-	return c.with(e, func(d *treasuryHouse) error {
-		row, err := d.desk.PolicyInForce(e.ctx)
-		if err != nil {
-			return err
-		}
-		p, err := policy.Parse([]byte(row.Text))
-		if err != nil {
-			return err
-		}
-		return printJSON(e, p)
-	})
 }
 
 // holds is what is in a vault by the newest look.

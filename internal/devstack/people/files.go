@@ -126,6 +126,10 @@ func (c *Config) policy() error {
 	return err
 }
 
+// smallOnes is how many withdrawals may pass a day that are as large as one that needs
+// people, together.
+const smallOnes = 100
+
 func firstPolicy(environment string, from time.Time) *policy.Policy {
 	two := consent.Requirement{Group: "treasury", Count: 2}
 	withOfficer := consent.Requirement{All: []consent.Requirement{two, {Group: consent.OfficersGroup, Count: 1}}}
@@ -144,12 +148,16 @@ func firstPolicy(environment string, from time.Time) *policy.Policy {
 	}
 	for _, asset := range []string{"BTC", "ETH", "LTC", "USDC"} {
 		below, err := money.ParseUnits(large[asset])
-		if err != nil {
+		together, tooMuch := below.Mul(smallOnes)
+		if err != nil || tooMuch != nil {
 			continue // written above
 		}
 		rules = append(rules, policy.Rule{
 			Name: "small-" + strings.ToLower(asset), Outcome: policy.Allow,
-			When: policy.Condition{Actions: []intent.Action{intent.Withdrawal}, Assets: []string{asset}, Amount: policy.Range{Below: below}},
+			When: policy.Condition{
+				Actions: []intent.Action{intent.Withdrawal}, Assets: []string{asset}, Amount: policy.Range{Below: below},
+				Sums: []policy.Sum{{Per: policy.House, Window: day, Range: policy.Range{Below: together}}},
+			},
 		})
 	}
 	rules = append(rules,
