@@ -52,7 +52,7 @@ func (s *search) bound(r *role, inside bool) (money.Units, bool) {
 			least, found = total, true
 		}
 	}
-	return least, found
+	return least, found && s.left > 0
 }
 
 // total is false for nil, which is no ceiling.

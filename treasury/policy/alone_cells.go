@@ -216,6 +216,10 @@ func (s *search) makeCells() {
 	f := Facts{Environment: s.p.Environment, Asset: s.asset}
 	cells := []cell{{facts: f, fits: s.fitting((*Condition).asset, &f)}}
 	for _, options := range s.options() {
+		if len(options) == 0 {
+			s.left = 0 // nobody said what there is: nothing is shown
+			return
+		}
 		var next []cell
 		known := map[key]bool{}
 		for i := range cells {
@@ -246,9 +250,9 @@ func (s *search) speaks(layer int, fits *ruleSet) bool {
 }
 
 // options are the values of each fact between which the policy can tell. There are as many
-// lists as parts, without asset, amount and time.
-func (s *search) options() [6][]option {
-	var all [6][]option
+// lists as parts, without asset, amount and time; none of them is empty.
+func (s *search) options() [partCount - 3][]option {
+	var all [partCount - 3][]option
 	add := func(at int, has part, set func(*cell)) {
 		var c cell
 		set(&c)

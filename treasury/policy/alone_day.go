@@ -36,6 +36,7 @@ func (s *search) daily(r *role, inside bool, once *Reach) Reach {
 type day struct {
 	*search
 	role     *role
+	cells    []*cell // that could pass at some time
 	inside   bool
 	tally    *Tally
 	now, end int64
@@ -45,6 +46,12 @@ type day struct {
 }
 
 func (d *day) run() {
+	for i := range d.search.cells {
+		c := &d.search.cells[i]
+		if c.inside == d.inside && slices.ContainsFunc(d.search.times, func(t weekTime) bool { return d.able(d.role, c.fits.and(&t.fits)) }) {
+			d.cells = append(d.cells, c)
+		}
+	}
 	for d.now < d.end && d.left > 0 {
 		for {
 			m, ok := d.best()
@@ -69,11 +76,7 @@ type found struct {
 // best is the largest request that passes now.
 func (d *day) best() (found, bool) {
 	var best found
-	for i := range d.cells {
-		c := &d.cells[i]
-		if c.inside != d.inside || !d.able(d.role, c) {
-			continue
-		}
+	for _, c := range d.cells {
 		a := &d.askers[c.asker]
 		switch {
 		case a.fresh == "":

@@ -118,34 +118,39 @@ func (s *search) once() map[onceKey]Reach {
 
 // onceIn tries the amounts of one cell, the largest first, until nobody can gain by it.
 func (s *search) onceIn(c *cell, best map[onceKey]Reach) {
-	for _, amount := range s.largest(&c.limits, nil) {
-		gains := false
-		for i := range s.roles {
-			gains = gains || best[onceKey{i, c.inside}].Most.Less(amount) && s.able(&s.roles[i], c)
+	var able []int
+	for i := range s.roles {
+		if s.able(&s.roles[i], c.fits) {
+			able = append(able, i)
 		}
-		if !gains {
+	}
+	for _, amount := range s.largest(&c.limits, nil) {
+		gains := func(role int) bool { return best[onceKey{role, c.inside}].Most.Less(amount) }
+		if !slices.ContainsFunc(able, gains) {
 			return
 		}
 		c.facts.Amount = amount
-		s.pasts(c, func(f *Facts) {
+		s.pasts(c, func(f *Facts) bool {
 			v := s.p.judge(f)
-			for i := range s.roles {
-				k := onceKey{i, c.inside}
-				if !best[k].Most.Less(amount) {
-					continue
-				}
-				if name, ok := s.passes(&s.roles[i], c, &v); ok {
-					best[k] = Reach{Most: amount, Endless: amount == s.far, Steps: []Step{s.step(f, name, 1)}}
+			for _, i := range able {
+				if name, ok := s.passes(&s.roles[i], c, &v); ok && gains(i) {
+					best[onceKey{i, c.inside}] = Reach{Most: amount, Endless: amount == s.far, Steps: []Step{s.step(f, name, 1)}}
 				}
 			}
+			return slices.ContainsFunc(able, gains)
 		})
 	}
 }
 
-// able reports whether a rule of the base could let a role pass.
-func (s *search) able(r *role, c *cell) bool {
-	both := c.fits.and(&r.accepts)
-	return s.speaks(0, &both)
+// able reports whether there is a way through each layer on which a role could pass, where
+// those rules may fit at some time.
+func (s *search) able(r *role, fits ruleSet) bool {
+	for layer := range s.layers {
+		if len(s.paths(layer, &fits, &r.accepts)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // passes reports whether a request passes by the consent of a role, and who may ask.
@@ -183,10 +188,10 @@ func (s *search) step(f *Facts, name string, times uint64) Step {
 	return Step{Facts: is, Decision: s.p.Decide(&is), Times: times}
 }
 
-// pasts goes through what may have moved before a request: of each window that a rule
-// asks, nothing, or so much that the sum is at a limit. A window that counts all that
-// another one counts has no smaller sum.
-func (s *search) pasts(c *cell, each func(*Facts)) {
+// pasts goes through what may have moved before a request, until it is told to stop: of
+// each window that a rule asks, nothing, or so much that the sum is at a limit. A window
+// that counts all that another one counts has no smaller sum.
+func (s *search) pasts(c *cell, each func(*Facts) bool) {
 	f := c.facts
 	f.Requester = s.askers[c.asker].names[0]
 	f.Groups = s.groups(f.Requester)
@@ -195,8 +200,9 @@ func (s *search) pasts(c *cell, each func(*Facts)) {
 		if s.left--; s.left <= 0 {
 			return
 		}
-		s.fill(&f, c, choices)
-		each(&f)
+		if s.fill(&f, c, choices); !each(&f) {
+			return
+		}
 		at := 0
 		for ; at < len(choices); at++ {
 			choices[at] = nextAbove(c.limits.sums[at], choices[at], f.Amount)

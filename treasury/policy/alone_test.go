@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,9 @@ func replay(t fatals, p *policy.Policy, r *consent.Roster, person string, reach 
 			total, _ = total.Add(f.Amount)
 		}
 	}
+	if reach.Bounded && (reach.Endless || reach.Bound.Less(reach.Most)) {
+		t.Fatalf("%q: it moves more than it is shown never to: %+v", person, reach)
+	}
 	if len(reach.Steps) < policy.MaxSteps && !reach.Endless && total != reach.Most {
 		t.Fatalf("%q: the steps move %s, not %s", person, total, reach.Most)
 	}
@@ -122,29 +126,40 @@ func TestAlone(t *testing.T) {
 		return cond{Assets: of1("BTC"), Sums: []policy.Sum{{Per: per, Window: policy.Span(time.Duration(hours) * time.Hour), Range: between(from, below)}}}
 	}
 	each := cond{Assets: of1("BTC"), Amount: between(0, 11)}
+	on := func(chain string, c cond) cond { c.Chains = of1(chain); return c }
+	withAmount := func(from, below uint64, c cond) cond { c.Amount = between(from, below); return c }
+	two := slices.Concat(sum(policy.House, 6, 100, 0).Sums, sum(policy.House, 24, 0, 50).Sums)
 	by := func(c cond, ids ...string) cond { c.Requesters.IDs = ids; return c }
 	const nobody, anyone = "without anybody's consent", "with the consent of ada, bob or cem alone"
 	for name, c := range map[string]struct {
 		layers      []policy.Layer
 		once, daily string // of all that is said, a part
 	}{
-		"allow":            {[]policy.Layer{layer("a", allow("x", always))}, nobody + " any amount;", nobody + " any amount;"},
-		"deny":             {[]policy.Layer{layer("a", deny("x", always))}, nobody + " nothing;", nobody + " nothing;"},
-		"one of treasury":  {[]policy.Layer{layer("a", quorum("x", always, of("treasury", 1)))}, nobody + " nothing; " + anyone + " any amount.", anyone + " any amount."},
-		"one of two":       {[]policy.Layer{layer("a", quorum("x", always, both(of("treasury", 1), of("officers", 1))))}, "with the consent of ada or bob alone any amount.", "any amount."},
-		"two of treasury":  {[]policy.Layer{layer("a", quorum("x", always, of("treasury", 2)))}, nobody + " nothing; no one", nobody + " nothing; no one"},
-		"small each":       {[]policy.Layer{layer("a", allow("x", each))}, nobody + " at most 10 base", "any amount, in many transactions"},
-		"a day":            {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 0, 101)))}, "at most 100 base", "at most 100 base"},
-		"an hour":          {[]policy.Layer{layer("a", allow("x", sum(policy.House, 1, 0, 101)))}, "at most 100 base", "at most 2400 base"},
-		"seven hours":      {[]policy.Layer{layer("a", allow("x", sum(policy.House, 7, 0, 101)))}, "at most 100 base", "at most 400 base"},
-		"each customer":    {[]policy.Layer{layer("a", allow("x", by(sum(policy.Requester, 24, 0, 101), "customer:*")))}, "at most 100 base", "any amount, in many transactions"},
-		"ada and bob":      {[]policy.Layer{layer("a", allow("x", by(sum(policy.Requester, 24, 0, 101), "ada", "bob")))}, "at most 100 base", "at most 200 base"},
-		"limit behind":     {[]policy.Layer{layer("a", deny("y", sum(policy.House, 24, 51, 0)), allow("x", each))}, "at most 10 base", "at most 50 base"},
-		"limit outside":    {[]policy.Layer{layer("a", allow("x", always)), layer("b", quorum("y", sum(policy.House, 48, 51, 0), of("treasury", 2)))}, "at most 50 base", "at most 50 base"},
-		"asks, no consent": {[]policy.Layer{layer("a", quorum("x", by(always, "ada"), of("officers", 1)))}, nobody + " nothing; with the consent of bob alone any amount.", "consent of bob alone any amount."},
-		"lax after":        {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 100, 0)), allow("y", each))}, "any amount;", "any amount"},
-		"not shown":        {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 0, 31)), allow("y", cond{Actions: []intent.Action{intent.Withdrawal}, Assets: of1("BTC"), Sums: sum(policy.House, 24, 0, 41).Sums}))}, "at most 40 base", "40 base units of BTC, and it is shown only that it cannot be more than 70 base"},
-		"other asset":      {[]policy.Layer{layer("a", allow("x", cond{Assets: of1("ETH")}))}, nobody + " nothing;", nobody + " nothing;"},
+		"allow":             {[]policy.Layer{layer("a", allow("x", always))}, nobody + " any amount;", nobody + " any amount;"},
+		"deny":              {[]policy.Layer{layer("a", deny("x", always))}, nobody + " nothing;", nobody + " nothing;"},
+		"one of treasury":   {[]policy.Layer{layer("a", quorum("x", always, of("treasury", 1)))}, nobody + " nothing; " + anyone + " any amount.", anyone + " any amount."},
+		"one of two":        {[]policy.Layer{layer("a", quorum("x", always, both(of("treasury", 1), of("officers", 1))))}, "with the consent of ada or bob alone any amount.", "any amount."},
+		"two of treasury":   {[]policy.Layer{layer("a", quorum("x", always, of("treasury", 2)))}, nobody + " nothing; no one", nobody + " nothing; no one"},
+		"small each":        {[]policy.Layer{layer("a", allow("x", each))}, nobody + " at most 10 base", "any amount, in many transactions"},
+		"a day":             {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 0, 101)))}, "at most 100 base", "at most 100 base"},
+		"an hour":           {[]policy.Layer{layer("a", allow("x", sum(policy.House, 1, 0, 101)))}, "at most 100 base", "at most 2400 base"},
+		"seven hours":       {[]policy.Layer{layer("a", allow("x", sum(policy.House, 7, 0, 101)))}, "at most 100 base", "at most 400 base"},
+		"each customer":     {[]policy.Layer{layer("a", allow("x", by(sum(policy.Requester, 24, 0, 101), "customer:*")))}, "at most 100 base", "any amount, in many transactions"},
+		"ada and bob":       {[]policy.Layer{layer("a", allow("x", by(sum(policy.Requester, 24, 0, 101), "ada", "bob")))}, "at most 100 base", "at most 200 base"},
+		"limit behind":      {[]policy.Layer{layer("a", deny("y", sum(policy.House, 24, 51, 0)), allow("x", each))}, "at most 10 base", "at most 50 base"},
+		"limit outside":     {[]policy.Layer{layer("a", allow("x", always)), layer("b", quorum("y", sum(policy.House, 48, 51, 0), of("treasury", 2)))}, "at most 50 base", "at most 50 base"},
+		"asks, no consent":  {[]policy.Layer{layer("a", quorum("x", by(always, "ada"), of("officers", 1)))}, nobody + " nothing; with the consent of bob alone any amount.", "consent of bob alone any amount."},
+		"lax after":         {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 100, 0)), allow("y", each))}, "any amount;", "any amount"},
+		"not shown":         {[]policy.Layer{layer("a", allow("x", sum(policy.House, 24, 0, 31)), allow("y", cond{Actions: []intent.Action{intent.Withdrawal}, Assets: of1("BTC"), Sums: sum(policy.House, 24, 0, 41).Sums}))}, "at most 40 base", "40 base units of BTC, and it is shown only that it cannot be more than 70 base"},
+		"after others":      {[]policy.Layer{layer("a", allow("x", withAmount(0, 50, sum(policy.House, 24, 100, 0))))}, nobody + " at most 49 base", "49 base units of BTC, and it is not shown that it cannot be more"},
+		"two limits":        {[]policy.Layer{layer("a", allow("x", withAmount(0, 5, sum(policy.House, 24, 0, 31))), allow("y", sum(policy.House, 24, 0, 41)))}, "at most 40 base", "at most 40 base"},
+		"by chain":          {[]policy.Layer{layer("a", allow("x", on("one", sum(policy.House, 24, 0, 31))), allow("y", on("two", sum(policy.House, 24, 0, 41))))}, "at most 40 base", "at most 40 base"},
+		"cannot be":         {[]policy.Layer{layer("a", allow("x", cond{Assets: of1("BTC"), Sums: two}))}, nobody + " nothing;", ""},
+		"large are limited": {[]policy.Layer{layer("a", deny("y", withAmount(5, 0, sum(policy.House, 24, 51, 0))), allow("x", each))}, "at most 10 base", "any amount, in many transactions"},
+		"nobody knows":      {[]policy.Layer{layer("a", deny("y", by(always, "ada", "bob", "cem", "customer:*", "dee", "system")), allow("x", always))}, nobody + " any amount;", nobody + " any amount;"},
+		"another chain":     {[]policy.Layer{layer("a", deny("y", on("one", always)), allow("x", always))}, nobody + " any amount;", nobody + " any amount;"},
+		"denied outside":    {[]policy.Layer{layer("a", allow("x", each)), layer("b", deny("y", always))}, nobody + " nothing;", nobody + " nothing;"},
+		"other asset":       {[]policy.Layer{layer("a", allow("x", cond{Assets: of1("ETH")}))}, nobody + " nothing;", nobody + " nothing;"},
 	} {
 		p := withLayers(c.layers...)
 		a := policy.Alone(p, three(), "BTC", units(50))
@@ -154,6 +169,34 @@ func TestAlone(t *testing.T) {
 		}
 		for _, power := range a.Out {
 			replay(t, p, three(), firstOf(&power), &power.Daily)
+		}
+	}
+}
+
+// TestAloneGivesUp: where there is too much to look at, nothing counts as impossible.
+func TestAloneGivesUp(t *testing.T) {
+	p := vast()
+	must(t, p.Check())
+	a := policy.Alone(p, three(), "BTC", units(50))
+	if a.Complete || !a.More() {
+		t.Errorf("%+v", a)
+	}
+	for _, power := range append(a.Out, a.Inside...) {
+		if !power.AtOnce.More || !power.Daily.More {
+			t.Errorf("%+v", power)
+		}
+	}
+	if said := a.Sentences(nil); len(said) != 5 || !strings.Contains(said[4], "too large") {
+		t.Error(said)
+	}
+}
+
+// TestAloneOfNoPolicy: what is not valid lets nothing pass, and says so.
+func TestAloneOfNoPolicy(t *testing.T) {
+	for _, r := range []*consent.Roster{nil, three()} {
+		a := policy.Alone(&policy.Policy{}, r, "BTC", units(0))
+		if a.More() || !a.Complete || !a.Out[0].Daily.Most.IsZero() {
+			t.Errorf("%+v", a)
 		}
 	}
 }

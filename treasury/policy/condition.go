@@ -96,9 +96,12 @@ const (
 // part is one part of a condition; sums are apart, as they can be unknown.
 type part func(*Condition, *Facts) bool
 
+// partCount goes with parts. Whoever adds one finds by it where Alone has to know of it.
+const partCount = 9
+
 // parts are in the order in which they are looked at: what is cheap and fits seldom first.
-func parts() [9]part {
-	return [9]part{
+func parts() [partCount]part {
+	return [partCount]part{
 		(*Condition).action, (*Condition).asset, (*Condition).amount, (*Condition).chain, (*Condition).contract,
 		(*Condition).selector, (*Condition).destination, (*Condition).requester, (*Condition).time,
 	}
