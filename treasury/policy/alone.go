@@ -18,8 +18,8 @@ type Powers struct {
 	Above  money.Units `json:"above"`
 	Out    []Power     `json:"out"`    // to destinations that are allow-listed or new
 	Inside []Power     `json:"inside"` // to destinations of the house
-	// Complete is false where MaxEvaluations were not enough. What was not shown by then
-	// counts as something that can be done.
+	// Complete is false where MaxEvaluations, or 16,384 sets of rules that fit together, were
+	// not enough. What was not shown by then counts as something that can be done.
 	Complete    bool `json:"complete"`
 	Evaluations int  `json:"evaluations"`
 }

@@ -67,6 +67,9 @@ type weekTime struct {
 	fits   ruleSet
 }
 
+// maxCells bounds what is held in memory: some 10 MB.
+const maxCells = 1 << 14
+
 const daySeconds, weekSeconds = 24 * 3600, 7 * 24 * 3600
 
 func newSearch(p *Policy, roster *consent.Roster, asset string, above money.Units) *search {
@@ -228,7 +231,8 @@ func (s *search) makeCells() {
 				o.set(&c)
 				c.fits = c.fits.and(&o.fits)
 				k := key{c.fits, c.facts.Action, c.asker, c.inside}
-				if s.left--; s.left <= 0 {
+				if s.left--; s.left <= 0 || len(next) == maxCells {
+					s.left = 0
 					return
 				}
 				if !known[k] && s.speaks(0, &c.fits) {
