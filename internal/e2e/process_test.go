@@ -129,9 +129,9 @@ func (p *process) output() string {
 }
 
 // await returns when the output has the text.
-func (p *process) await(t *testing.T, text string, patience time.Duration) {
+func (p *process) await(t *testing.T, text string) {
 	t.Helper()
-	p.until(t, "output "+text, patience, func() bool { return strings.Contains(p.output(), text) })
+	p.until(t, "output "+text, within, func() bool { return strings.Contains(p.output(), text) })
 }
 
 // wait returns the exit code.
