@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"html/template"
@@ -12,6 +13,7 @@ import (
 	"strongroom/identity"
 	"strongroom/money"
 	"strongroom/trading"
+	"strongroom/web/site"
 )
 
 // Catalog is the markets there are; trading.Catalog is one.
@@ -28,17 +30,7 @@ type Customers interface {
 }
 
 // Sessions keeps small values for a while; a kv.Store is one.
-type Sessions interface {
-	// Get returns kv.ErrMissing where there is no such key, or no longer.
-	Get(ctx context.Context, key string) ([]byte, error)
-	// Take returns a value and forgets it: of all who take it, in whatever process, one has
-	// it. kv.ErrMissing as Get.
-	Take(ctx context.Context, key string) ([]byte, error)
-	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	// Replace is Set where there is a value, and kv.ErrMissing where there is none.
-	Replace(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	Delete(ctx context.Context, key string) error
-}
+type Sessions = site.Store
 
 // Funding reads what of a customer's money is not in trading.
 type Funding interface {
@@ -68,13 +60,22 @@ type Config struct {
 	Clock  func() time.Time
 }
 
+const cookieName = "strongroom_session"
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
 var errConfig = errors.New("trade page lacks a collaborator")
 
 // Pages serves everything below /trade and /static. It is safe for concurrent use.
 type Pages struct {
 	cfg       Config
 	templates *template.Template
-	static    *static
+	static    *site.Static
+	sessions  *site.Keeper
 	handler   http.Handler
 }
 
@@ -91,9 +92,9 @@ func New(cfg Config) (*Pages, error) {
 	if len(cfg.Catalog.All()) == 0 {
 		return nil, fmt.Errorf("%w: there is no market", errConfig)
 	}
-	p := &Pages{cfg: cfg}
+	p := &Pages{cfg: cfg, sessions: &site.Keeper{Store: cfg.Sessions, Clock: cfg.Clock, Kind: "web", Cookie: cookieName, Path: "/"}}
 	var err error
-	if p.static, err = newStatic(); err != nil {
+	if p.static, err = site.NewStatic("/static", staticFiles); err != nil {
 		return nil, err
 	}
 	if p.templates, err = template.New("").ParseFS(templateFiles, "templates/*.html"); err != nil {

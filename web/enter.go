@@ -3,7 +3,6 @@ package web
 import (
 	"log/slog"
 	"net/http"
-	"time"
 )
 
 // enterView is the page that asks to go on: a preview of the link uses nothing up.
@@ -17,7 +16,7 @@ func (p *Pages) enterPage(w http.ResponseWriter, r *http.Request) {
 		p.fault(w, r, http.StatusBadRequest, "This link is not complete.", "Ask for a new one.")
 		return
 	}
-	p.render(w, r, http.StatusOK, "enter.html", enterView{Static: p.static.base, Code: code})
+	p.render(w, r, http.StatusOK, "enter.html", enterView{Static: p.static.Base, Code: code})
 }
 
 func (p *Pages) enter(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +30,7 @@ func (p *Pages) enter(w http.ResponseWriter, r *http.Request) {
 		p.fault(w, r, http.StatusGone, "This link was used before, or is older than a minute.", "Ask for a new one.")
 	default:
 		p.forget(r) // whoever was here before
-		http.SetCookie(w, sessionCookie(r, token, sessionLife))
+		p.sessions.SetCookie(w, r, token)
 		http.Redirect(w, r, "/trade", http.StatusSeeOther)
 	}
 }
@@ -42,24 +41,20 @@ func (p *Pages) leave(w http.ResponseWriter, r *http.Request) {
 		p.fault(w, r, http.StatusForbidden, "This form is not of this session.", "Load the trade page again.")
 		return
 	}
-	if cookie, err := r.Cookie(cookieName); err == nil && v.Customer != "" {
-		if err := p.cfg.Sessions.Delete(r.Context(), keyOf("session", cookie.Value)); err != nil {
+	if v.Customer != "" {
+		if err := p.sessions.Forget(r); err != nil {
 			p.cfg.Logger.ErrorContext(r.Context(), "end session", slog.Any("error", err))
 			p.fault(w, r, http.StatusServiceUnavailable, "Leaving did not work.", "Try again.")
 			return
 		}
 	}
-	http.SetCookie(w, sessionCookie(r, "", -time.Second))
+	p.sessions.SetCookie(w, r, "")
 	http.Redirect(w, r, "/trade", http.StatusSeeOther)
 }
 
 // forget ends the session that a browser had, where it had one.
 func (p *Pages) forget(r *http.Request) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return
-	}
-	if err := p.cfg.Sessions.Delete(r.Context(), keyOf("session", cookie.Value)); err != nil {
+	if err := p.sessions.Forget(r); err != nil {
 		p.cfg.Logger.WarnContext(r.Context(), "an old session is not ended", slog.Any("error", err))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"strongroom/trading"
+	"strongroom/web/site"
 )
 
 // values are what a person chose in the order form.
@@ -35,7 +36,7 @@ func (p *Pages) newForm(r request) formView {
 	m := r.market
 	return formView{
 		visitor: r.visitor, Name: m.Name, Base: m.Base.Code, Quote: m.Quote.Code, Tick: m.Price(1), Lot: m.Quantity(1),
-		Minimum: m.Quantity(m.Config.MinQty), values: values{Side: "buy", Type: "limit", TimeInForce: "gtc", ClientID: newToken()},
+		Minimum: m.Quantity(m.Config.MinQty), values: values{Side: "buy", Type: "limit", TimeInForce: "gtc", ClientID: site.NewToken()},
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *Pages) page(w http.ResponseWriter, r request) {
 func (p *Pages) showPage(w http.ResponseWriter, r request, status int, form formView) {
 	m := r.market
 	v := pageView{
-		visitor: r.visitor, Static: p.static.base, Name: m.Name, Base: m.Base.Code, Quote: m.Quote.Code,
+		visitor: r.visitor, Static: p.static.Base, Name: m.Name, Base: m.Base.Code, Quote: m.Quote.Code,
 		Tick: m.Price(1), Lot: m.Quantity(1), Minimum: m.Quantity(m.Config.MinQty), Form: form,
 		PriceDecimals: decimals(m.Price(1)), LotDecimals: decimals(m.Quantity(1)),
 	}

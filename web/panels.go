@@ -7,6 +7,7 @@ import (
 
 	"strongroom/money"
 	"strongroom/trading"
+	"strongroom/web/site"
 )
 
 const shownFills = 20
@@ -107,7 +108,7 @@ func (p *Pages) fills(r request) fillsView {
 func (p *Pages) balances(r request, t transferView) balancesView {
 	v := balancesView{visitor: r.visitor, Name: r.market.Name, Transfer: t, Funding: p.cfg.Funding != nil}
 	if v.Transfer.Key == "" {
-		v.Transfer.Key = newToken()
+		v.Transfer.Key = site.NewToken()
 	}
 	list, _, err := p.cfg.Orders.Balances(r.Context(), r.Customer)
 	var funding map[string]money.Units

@@ -5,12 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-)
 
-// policy is the Content-Security-Policy of every answer: nothing from elsewhere, no script
-// or style that is not a file of ours.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"strongroom/web/site"
+)
 
 const maxForm = 16 << 10 // bytes of a posted form
 
@@ -30,33 +27,9 @@ func (p *Pages) routes() http.Handler {
 	mux.HandleFunc("POST /trade/{market}/orders/{id}/cancel", p.market(p.visitor, p.cancel))
 	mux.HandleFunc("POST /trade/{market}/transfer", p.market(p.visitor, p.transfer))
 	mux.Handle("GET /static/", p.static)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if r.Method == http.MethodPost && !sameOrigin(r) {
-			p.fault(w, r, http.StatusForbidden, "This came from another site.", "Open the trade page itself and try again.")
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-// sameOrigin tells whether a page of ours sent a request. Browsers say so themselves; of
-// one that says neither nothing is known.
-func sameOrigin(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		return site == "same-origin"
-	}
-	origin, err := url.Parse(r.Header.Get("Origin"))
-	return err == nil && origin.Host != "" && origin.Host == r.Host
+	return site.Guard(maxForm, func(w http.ResponseWriter, r *http.Request) {
+		p.fault(w, r, http.StatusForbidden, "This came from another site.", "Open the trade page itself and try again.")
+	}, mux)
 }
 
 func (p *Pages) first(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +56,7 @@ type faultView struct {
 }
 
 func (p *Pages) fault(w http.ResponseWriter, r *http.Request, status int, text, fix string) {
-	p.render(w, r, status, "fault.html", faultView{Static: p.static.base, Text: text, Fix: fix})
+	p.render(w, r, status, "fault.html", faultView{Static: p.static.Base, Text: text, Fix: fix})
 }
 
 // partial tells whether htmx asks for a part of a page.

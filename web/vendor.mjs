@@ -1,18 +1,17 @@
-// Copies what pages load of others from the pinned npm packages into static/vendor, and
-// compares it with the list of its SHA-256. `--write` writes the list anew, for a change
-// of versions that somebody has looked at.
+// Copies what pages load of others from the pinned npm packages into static/vendor, and what
+// all pages load into site/static/vendor, and compares it with the list of its SHA-256.
+// `--write` writes the list anew, for a change of versions that somebody has looked at.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 
 const packages = resolve(import.meta.dirname, "../tools/npm/node_modules");
-const target = resolve(import.meta.dirname, "static/vendor");
 const list = resolve(import.meta.dirname, "vendor.sha256");
 const files = [
-  ["htmx.min.js", "htmx.org/dist/htmx.min.js"],
-  ["htmx.LICENSE", "htmx.org/LICENSE"],
-  ["lightweight-charts.mjs", "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"],
-  ["lightweight-charts.LICENSE", "lightweight-charts/LICENSE"],
+  ["site/static/vendor/htmx.min.js", "htmx.org/dist/htmx.min.js"],
+  ["site/static/vendor/htmx.LICENSE", "htmx.org/LICENSE"],
+  ["static/vendor/lightweight-charts.mjs", "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"],
+  ["static/vendor/lightweight-charts.LICENSE", "lightweight-charts/LICENSE"],
 ];
 
 let sums = "";
@@ -26,5 +25,8 @@ if (readFileSync(list, "utf8") !== sums) {
   console.error("web: the packages hold other files than web/vendor.sha256 says; nothing is copied");
   process.exit(1);
 }
-mkdirSync(target, { recursive: true });
-for (const [name, data] of copies) writeFileSync(resolve(target, name), data);
+for (const [name, data] of copies) {
+  const target = resolve(import.meta.dirname, name);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, data);
+}

@@ -95,7 +95,9 @@ func layout() []rule {
 		{"api/client", "identity/reqsign internal/id"},
 		{"api/...", "money ledger identity/... assets custody chainadapters trading feed matching/engine internal/id internal/kv internal/obs api/..."},
 
-		{"web", "money ledger identity trading feed matching/engine internal/kv"},
+		{"web/site", "internal/kv"},
+		{"web/treasury/...", "money treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook internal/kv web/site web/treasury"},
+		{"web", "money ledger identity trading feed matching/engine internal/kv web/site"},
 
 		{"cmd/...", "*"},
 	}
