@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/ethereum/go-ethereum/common"
 
 	"strongroom/internal/devstack/people"
 	"strongroom/internal/devstack/stack"
@@ -21,6 +24,7 @@ import (
 	"strongroom/treasury/intent"
 	"strongroom/treasury/policy"
 	"strongroom/treasury/vault"
+	"strongroom/treasury/vaultsafe"
 )
 
 // withTreasury has the treasury of development founded once the signer is there, and
@@ -165,7 +169,7 @@ func (f *founding) prove(house *treasuryHouse) error {
 		}
 		evidence := "the signer holds its keys"
 		if v.Tier != vault.Hot {
-			if evidence, err = f.openSeeds(v); err != nil {
+			if evidence, err = f.openVault(v); err != nil {
 				return fmt.Errorf("prove control over %s: %w", v.ID, err)
 			}
 		}
@@ -180,6 +184,37 @@ func (f *founding) prove(house *treasuryHouse) error {
 }
 
 var errSeed = errors.New("its seed is not a cosigner's")
+
+func (f *founding) openVault(v vault.Vault) (string, error) {
+	if vaultsafe.Is(v.Descriptor) {
+		return f.openOwners(v.Descriptor)
+	}
+	return f.openSeeds(v)
+}
+
+// openOwners opens the seeds of all owners of a Safe.
+func (f *founding) openOwners(description string) (string, error) {
+	is, err := vaultsafe.Parse(description)
+	if err != nil {
+		return "", err
+	}
+	var opened []string
+	for _, person := range people.Names() {
+		key, err := openSeed(f.dir, person)
+		if err != nil {
+			return "", err
+		}
+		owner, err := key.Owner()
+		if err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(is.Owners, func(a common.Address) bool { return a.Hex() == owner }) {
+			return "", fmt.Errorf("%s: %w", person, errSeed)
+		}
+		opened = append(opened, person+" "+owner)
+	}
+	return "the seeds were opened: " + strings.Join(opened, ", "), nil
+}
 
 func (f *founding) openSeeds(v vault.Vault) (string, error) {
 	text, err := os.ReadFile(people.VaultFile(f.dir, v.Asset))

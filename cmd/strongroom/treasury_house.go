@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,6 +26,7 @@ import (
 	"strongroom/treasury/setup"
 	"strongroom/treasury/vault"
 	"strongroom/treasury/vaultcoins"
+	"strongroom/treasury/vaultsafe"
 )
 
 // treasuryFlag names the treasury's configuration.
@@ -193,7 +195,7 @@ func vaultsOf(f *setup.File, chains []chainadapters.Config) (vaultcoins.Vaults, 
 	}
 	descriptors := map[string][2]string{}
 	for _, v := range f.Vaults {
-		if v.Descriptor != "" {
+		if v.Descriptor != "" && !vaultsafe.Is(v.Descriptor) {
 			descriptors[v.ID] = [2]string{networks[v.Chain], v.Descriptor}
 		}
 	}
@@ -243,10 +245,14 @@ func (t *treasuryHouse) terms(asset string) (mover.Terms, error) {
 	return mover.Terms{Terms: m.Terms(), FeeEach: m.Fee}, nil
 }
 
-// placeOf is where a vault is paid: what comes to a descriptor goes to its first address.
+// placeOf is where a vault is paid: what comes to a descriptor goes to its first address,
+// or to the contract that it describes.
 func placeOf(v vault.Vault, network string) (string, error) {
-	if v.Address != "" {
+	switch {
+	case v.Address != "":
 		return v.Address, nil
+	case vaultsafe.Is(v.Descriptor):
+		return placeOfSafe(v.Descriptor, network)
 	}
 	keys, branch, err := multisig.ParseDescriptor(network, v.Descriptor)
 	if err != nil {
@@ -261,6 +267,17 @@ func placeOf(v vault.Vault, network string) (string, error) {
 		return "", fmt.Errorf("descriptor: %w", err)
 	}
 	return address, nil
+}
+
+func placeOfSafe(description, network string) (string, error) {
+	is, err := vaultsafe.Parse(description)
+	if err != nil {
+		return "", err
+	}
+	if chain := strconv.FormatUint(is.ChainID, 10); chain != network {
+		return "", fmt.Errorf("descriptor: it is on chain %s, and the platform on %s: %w", chain, network, treasury.ErrInvalid)
+	}
+	return is.Address.Hex(), nil
 }
 
 // movingHouse is custody as the mover knows it.

@@ -54,6 +54,7 @@ func layout() []rule {
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/vaultcoins", "money chainadapters chainadapters/bitcoin/multisig custody custody/custodydb custody/desk"},
+		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe custody custody/custodydb custody/desk"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL

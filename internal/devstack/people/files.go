@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"strongroom/treasury/policy"
 	"strongroom/treasury/setup"
 	"strongroom/treasury/vault"
+	"strongroom/treasury/vaultsafe"
 )
 
 // The files of the folder.
@@ -44,6 +46,27 @@ func coins() []coin {
 		{"LTC", "litecoin-regtest", "litecoin-regtest", 500 * whole, 400 * whole, 300 * whole, 50 * whole, 5_000_000},
 	}
 }
+
+// account is an asset on a chain of accounts. All of them have one vault.
+type account struct {
+	asset, large              string // from here on a withdrawal takes people
+	cap, target, floor, least string // of the hot wallet, and what is worth a move
+	fee                       string // of one move, where the asset pays it
+}
+
+// accountChain is the one that they are on.
+const accountChain = "ethereum-dev"
+
+func accounts() []account {
+	const ether, gwei, usdc = "000000000000000000", "000000000", "000000"
+	return []account{
+		{"ETH", "50" + ether, "100" + ether, "70" + ether, "10" + ether, "1" + ether, "10000000" + gwei},
+		{"USDC", "50000" + usdc, "300000" + usdc, "200000" + usdc, "20000" + usdc, "1000" + usdc, "0"},
+	}
+}
+
+// feeShare is how much of a move its fee may be, in basis points.
+const feeShare = 100
 
 // workFactor is enough for passphrases as long as the key: stretching adds nothing.
 const workFactor = 10
@@ -91,6 +114,28 @@ func (c *Config) vaults() error {
 	}
 	return nil
 }
+
+// Owners are the addresses of the people's cold keys on chains with accounts, sorted: the
+// owners of the vault there. Keys that are missing are drawn.
+func (c *Config) Owners() ([]string, error) {
+	var owners []string
+	for _, p := range persons() {
+		key, err := c.coldKey(p.id)
+		if err != nil {
+			return nil, err
+		}
+		owner, err := key.Owner()
+		if err != nil {
+			return nil, fmt.Errorf("key of %s: %w", p.id, err)
+		}
+		owners = append(owners, owner)
+	}
+	slices.SortFunc(owners, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return owners, nil
+}
+
+// Threshold is how many owners move what is in a vault.
+const Threshold = k
 
 func (c *Config) coldKey(person string) (*cold.Key, error) {
 	pass, err := once(ColdPassphrase(c.Dir, person), func() ([]byte, error) {
@@ -142,7 +187,10 @@ func firstPolicy(environment string, from time.Time) *policy.Policy {
 		When:    policy.Condition{Actions: []intent.Action{intent.Sweep}, Destinations: []policy.Class{policy.Own}},
 		Outcome: policy.Allow,
 	}}
-	large := map[string]string{"ETH": "50000000000000000000", "USDC": "50000000000"}
+	large := map[string]string{}
+	for _, account := range accounts() {
+		large[account.asset] = account.large
+	}
 	for _, coin := range coins() {
 		large[coin.asset] = money.FromUint64(coin.large).String()
 	}
@@ -169,22 +217,27 @@ func firstPolicy(environment string, from time.Time) *policy.Policy {
 	return &policy.Policy{Environment: environment, Version: 1, NotBefore: from.Unix(), Layers: []policy.Layer{{Name: "base", Rules: rules}}}
 }
 
+// place is a vault as the signer knows it.
+type place struct {
+	Chain   string `json:"chain"`
+	Address string `json:"address"`
+}
+
+// signerFile is what the signer reads.
+type signerFile struct {
+	Environment string           `json:"environment"`
+	Officers    consent.Officers `json:"officers"`
+	Vaults      []place          `json:"vaults,omitempty"`
+}
+
 // files writes the configurations of the platform and of the signer.
 func (c *Config) files(officers consent.Officers) error {
 	house := setup.File{
 		Officers: officers, PolicyLock: policy.Span(time.Hour), AddressWait: policy.Span(time.Minute), AlikeWait: policy.Span(5 * time.Minute),
-		FirstPolicy: policyFile, FirstRoster: rosterFile, MaxFees: map[string]money.Units{"ethereum-dev": money.FromUint64(100_000_000_000_000_000)},
+		FirstPolicy: policyFile, FirstRoster: rosterFile, MaxFees: map[string]money.Units{accountChain: money.FromUint64(100_000_000_000_000_000)},
 		Moves: map[string]setup.Moves{},
 	}
-	type place struct {
-		Chain   string `json:"chain"`
-		Address string `json:"address"`
-	}
-	signer := struct {
-		Environment string           `json:"environment"`
-		Officers    consent.Officers `json:"officers"`
-		Vaults      []place          `json:"vaults,omitempty"`
-	}{Environment: c.Environment, Officers: officers}
+	signer := signerFile{Environment: c.Environment, Officers: officers}
 	for _, coin := range coins() {
 		descriptor, address, err := c.placeOf(coin)
 		if err != nil {
@@ -192,7 +245,7 @@ func (c *Config) files(officers consent.Officers) error {
 		}
 		u := money.FromUint64
 		house.MaxFees[coin.chain] = u(coin.fee)
-		house.Moves[coin.asset] = setup.Moves{Fee: u(coin.fee / 100), FeeShare: 100, Least: u(coin.fee)}
+		house.Moves[coin.asset] = setup.Moves{Fee: u(coin.fee / 100), FeeShare: feeShare, Least: u(coin.fee)}
 		house.Vaults = append(house.Vaults,
 			vault.Vault{
 				ID: "hot-" + strings.ToLower(coin.asset), Asset: coin.asset, Chain: coin.chain, Tier: vault.Hot, Address: "signer",
@@ -200,6 +253,9 @@ func (c *Config) files(officers consent.Officers) error {
 			},
 			vault.Vault{ID: "cold-" + strings.ToLower(coin.asset), Asset: coin.asset, Chain: coin.chain, Tier: vault.Cold, Descriptor: descriptor, ProofDays: 90})
 		signer.Vaults = append(signer.Vaults, place{coin.chain, address})
+	}
+	if err := c.safe(&house, &signer); err != nil {
+		return err
 	}
 	for name, content := range map[string]any{HouseFile: house, SignerFile: signer} {
 		text, err := json.MarshalIndent(content, "", "  ")
@@ -209,6 +265,34 @@ func (c *Config) files(officers consent.Officers) error {
 		if err := write(filepath.Join(c.Dir, name), append(text, '\n')); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// safe adds the vault of the chain with accounts, where there is one.
+func (c *Config) safe(house *setup.File, signer *signerFile) error {
+	if c.Safe == "" {
+		return nil
+	}
+	is, err := vaultsafe.Parse(c.Safe)
+	if err != nil {
+		return fmt.Errorf("vault of %s: %w", accountChain, err)
+	}
+	signer.Vaults = append(signer.Vaults, place{accountChain, is.Address.Hex()})
+	for _, a := range accounts() {
+		var u [5]money.Units
+		for i, text := range []string{a.cap, a.target, a.floor, a.least, a.fee} {
+			if u[i], err = money.ParseUnits(text); err != nil {
+				return fmt.Errorf("levels of %s: %w", a.asset, err)
+			}
+		}
+		house.Moves[a.asset] = setup.Moves{Fee: u[4], FeeShare: feeShare, Least: u[3]}
+		house.Vaults = append(house.Vaults,
+			vault.Vault{
+				ID: "hot-" + strings.ToLower(a.asset), Asset: a.asset, Chain: accountChain, Tier: vault.Hot, Address: "signer",
+				Cap: u[0], Target: u[1], Floor: u[2], ProofDays: 30,
+			},
+			vault.Vault{ID: "cold-" + strings.ToLower(a.asset), Asset: a.asset, Chain: accountChain, Tier: vault.Cold, Descriptor: c.Safe, ProofDays: 90})
 	}
 	return nil
 }

@@ -29,7 +29,10 @@ type Config struct {
 	Dir         string // of the treasury's files
 	Environment string
 	Origin      string // of the treasury's page: "http://localhost:18082"
-	Clock       func() time.Time
+	// Safe describes the vault of the chain with accounts (treasury/vaultsafe): the people
+	// own it, as Owners says. Empty: there is none.
+	Safe  string
+	Clock func() time.Time
 }
 
 // person is who comes with a development stack.

@@ -6,18 +6,31 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"strongroom/internal/devstack/people"
 	"strongroom/signer"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/consent/softkey"
 	"strongroom/treasury/policy"
 	"strongroom/treasury/setup"
+	"strongroom/treasury/vaultsafe"
 )
 
 func made(t *testing.T, dir, origin string) (*setup.File, *consent.Roster, *policy.Policy) {
 	t.Helper()
 	clock := func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
-	if err := people.Make(people.Config{Dir: dir, Environment: "development", Origin: origin, Clock: clock}); err != nil {
+	cfg := people.Config{Dir: dir, Environment: "development", Origin: origin, Clock: clock}
+	owners, err := cfg.Owners()
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := vaultsafe.Vault{ChainID: 31337, Version: vaultsafe.Version, Address: common.BytesToAddress([]byte("the vault")), Threshold: people.Threshold}
+	for _, owner := range owners {
+		is.Owners = append(is.Owners, common.HexToAddress(owner))
+	}
+	cfg.Safe = is.String()
+	if err := people.Make(cfg); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -48,7 +61,7 @@ func made(t *testing.T, dir, origin string) (*setup.File, *consent.Roster, *poli
 func TestMade(t *testing.T) {
 	dir := t.TempDir()
 	f, r, p := made(t, dir, "http://localhost:18082")
-	if len(f.Vaults) != 4 || len(r.Persons) != 3 || r.Version != 1 || p.Version != 1 {
+	if len(f.Vaults) != 8 || len(r.Persons) != 3 || r.Version != 1 || p.Version != 1 {
 		t.Fatalf("%+v %+v", f, r)
 	}
 	_, again, _ := made(t, dir, "http://localhost:18082")

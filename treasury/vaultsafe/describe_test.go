@@ -1,0 +1,77 @@
+package vaultsafe_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"strongroom/treasury/vaultsafe"
+)
+
+func owner(n byte) common.Address { return common.BytesToAddress([]byte{0xab, n, 0xcd}) }
+
+func described() vaultsafe.Vault {
+	return vaultsafe.Vault{
+		ChainID: 31337, Version: vaultsafe.Version, Address: common.BytesToAddress([]byte("a safe")), Threshold: 2,
+		Owners: []common.Address{owner(1), owner(2), owner(3)},
+	}
+}
+
+func TestDescriptionsAreReadBack(t *testing.T) {
+	v := described()
+	got, err := vaultsafe.Parse(v.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != v.String() || len(got.Owners) != 3 || got.Threshold != 2 || got.ChainID != 31337 || got.Address != v.Address {
+		t.Errorf("%s became %s", v, got)
+	}
+	if !vaultsafe.Is(v.String()) || vaultsafe.Is("wsh(sortedmulti(2,a,b))") {
+		t.Error("a Safe is not told from coins")
+	}
+}
+
+func TestDescriptionsThatAreNone(t *testing.T) {
+	whole := described().String()
+	for name, text := range map[string]string{
+		"nothing":                "",
+		"another kind":           "wsh(sortedmulti(2,a,b))",
+		"no end":                 whole[:len(whole)-1],
+		"more behind":            whole + " ",
+		"no owners":              "safe(31337,1.4.1," + owner(9).Hex() + ",2)",
+		"a chain without number": strings.Replace(whole, "31337", "main", 1),
+		"chain 0":                strings.Replace(whole, "31337", "0", 1),
+		"a sign":                 strings.Replace(whole, "31337", "+31337", 1),
+		"another version":        strings.Replace(whole, "1.4.1", "1.3.0", 1),
+		"one of three":           strings.Replace(whole, ",2,", ",1,", 1),
+		"four of three":          strings.Replace(whole, ",2,", ",4,", 1),
+		"no threshold":           strings.Replace(whole, ",2,", ",two,", 1),
+		"an owner twice":         strings.Replace(whole, owner(2).Hex(), owner(1).Hex(), 1),
+		"owners out of order":    strings.Replace(whole, owner(1).Hex(), owner(7).Hex(), 1),
+		"small letters":          strings.ToLower(whole),
+		"no owner":               strings.Replace(whole, owner(1).Hex(), common.Address{}.Hex(), 1),
+		"too many owners":        strings.Replace(whole, ")", strings.Repeat(","+owner(9).Hex(), 20)+")", 1),
+		"nowhere":                strings.Replace(whole, described().Address.Hex(), common.Address{}.Hex(), 1),
+	} {
+		if v, err := vaultsafe.Parse(text); !errors.Is(err, vaultsafe.ErrDescription) {
+			t.Errorf("%s: %s, %v", name, v, err)
+		}
+	}
+	own := described()
+	own.Owners[2] = own.Address
+	if _, err := vaultsafe.Parse(own.String()); !errors.Is(err, vaultsafe.ErrDescription) {
+		t.Errorf("a vault that owns itself: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(described().String())
+	f.Add("safe(1,1.4.1,,,)")
+	f.Fuzz(func(t *testing.T, text string) {
+		if v, err := vaultsafe.Parse(text); err == nil && v.String() != text {
+			t.Errorf("%q is read as %q", text, v)
+		}
+	})
+}
