@@ -91,9 +91,10 @@ func farewell(e *env, s *stack.Stack) {
 	e.printf(`
 API           %s   (documentation: %s)
 Trade page    %s   (strongroom page prints a link that logs in)
+Treasury      %s   (docs/treasury-page.md says how to log in as ada, bob or cem)
 Temporal UI   %s   (read-only, no login)
-Keys          the operator's: %[5]s/secrets/admin.json, the tour's customer: %[5]s/secrets/customer.json
-Everything listens on loopback. State, secrets and logs: %[5]s
+Keys          the operator's: %[6]s/secrets/admin.json, the tour's customer: %[6]s/secrets/customer.json
+Everything listens on loopback. State, secrets and logs: %[6]s
 
 Try, in another terminal:
   bin/strongroom status
@@ -102,5 +103,5 @@ Try, in another terminal:
   bin/strongroom logs -f worker
 Ctrl-C stops everything; nothing is lost.
 
-`, status.URLs["api"], status.URLs["docs"], status.URLs["trade"], status.URLs["temporal-ui"], status.Dir)
+`, status.URLs["api"], status.URLs["docs"], status.URLs["trade"], status.URLs["treasury"], status.URLs["temporal-ui"], status.Dir)
 }

@@ -29,6 +29,7 @@ type treasuryCommand struct {
 	Vaults  treasuryVaultsCommand   `cmd:"" help:"Show what is in the vaults, and what moves."`
 	Freeze  treasuryFreezeCommand   `cmd:"" help:"As an officer: stop all signing at once."`
 	Resume  treasuryUnfreezeCommand `cmd:"" name:"unfreeze" help:"Ask officers whether signing goes on."`
+	Serve   treasuryServeCommand    `cmd:"" help:"Serve the treasury's page: log in by passkey, see what waits, agree or deny."`
 	Key     treasuryKeyCommand      `cmd:"" help:"Draw an Ed25519 key for approvals, and print its public part for the roster."`
 }
 

@@ -29,18 +29,23 @@ import (
 
 // withTreasury has the treasury of development founded once the signer is there, and
 // before anybody pays.
-func withTreasury(e *env, list []stack.Child) []stack.Child {
+func withTreasury(e *env, list []stack.Child, at stack.Ports) []stack.Child {
 	found := stack.Child{Name: "treasury", Task: func(ctx context.Context, vars map[string]string) (string, error) {
 		return foundTreasury(ctx, e, vars)
 	}}
-	all := make([]stack.Child, 0, len(list)+1)
+	self, _ := binaries()
+	page := stack.Child{
+		Name: "treasury-page", Command: []string{self, "treasury", "serve", "--storybook"}, Endpoint: "http://" + at.Treasury,
+		ReadyURL: "http://" + at.TreasuryMetrics + "/readyz",
+	}
+	all := make([]stack.Child, 0, len(list)+2)
 	for _, child := range list {
 		all = append(all, child)
 		if child.Name == "signer" {
 			all = append(all, found)
 		}
 	}
-	return all
+	return append(all, page)
 }
 
 // founding is the treasury of a development stack while it is founded.

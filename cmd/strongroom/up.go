@@ -83,7 +83,9 @@ func startStack(e *env, f stackFlags) (*stack.Stack, error) {
 	began := e.clock()
 	s, err := stack.Up(e.ctx, stack.Config{
 		Layout: layout, Root: root, EVM: f.EVM, Migrate: migrate, Clock: e.clock, Trading: true, Treasury: true, Env: extra,
-		Children:   func(at stack.Ports) []stack.Child { return withTrading(e, withTreasury(e, children(at)), at, f.Sim) },
+		Children: func(at stack.Ports) []stack.Child {
+			return withTrading(e, withTreasury(e, children(at), at), at, f.Sim)
+		},
 		LoadAssets: func(ctx context.Context, url, file string) error { return loadAssets(ctx, e.clock, url, file) },
 		Step:       say.step, Note: say.note,
 	})

@@ -160,9 +160,11 @@ func mayCall(method, caller string) bool {
 	switch method {
 	case signerv1.Signer_Sign_FullMethodName, signerv1.Signer_Disallow_FullMethodName:
 		return caller == "worker"
-	case signerv1.Signer_PublicKeys_FullMethodName, signerv1.Signer_Status_FullMethodName,
+	case signerv1.Signer_Status_FullMethodName,
 		// What people and officers signed counts whoever brings it.
 		signerv1.Signer_Submit_FullMethodName, signerv1.Signer_Freeze_FullMethodName:
+		return caller == "worker" || caller == "api" || caller == "cli" || caller == "treasury"
+	case signerv1.Signer_PublicKeys_FullMethodName:
 		return caller == "worker" || caller == "api" || caller == "cli"
 	case healthpb.Health_Check_FullMethodName, healthpb.Health_Watch_FullMethodName:
 		return true

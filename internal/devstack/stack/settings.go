@@ -30,6 +30,7 @@ const (
 	portTradingMetrics  = "trading-metrics"
 	portSimMetrics      = "sim-metrics"
 	portTreasury        = "treasury"
+	portTreasuryMetrics = "treasury-metrics"
 )
 
 // PreferredPorts are the ports on 127.0.0.1 that a new folder asks for. A taken
@@ -41,7 +42,7 @@ func PreferredPorts() map[string]int {
 		portGeth: 18546, portGethEngine: 18551,
 		portTemporalMetrics: 19090, portSignerMetrics: 19091, portWorkerMetrics: 19092,
 		portMatching: 17543, portMatchingMetrics: 19093, portTradingMetrics: 19094,
-		portSimMetrics: 19095, portTreasury: 18082,
+		portSimMetrics: 19095, portTreasury: 18082, portTreasuryMetrics: 19096,
 	}
 }
 

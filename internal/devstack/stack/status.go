@@ -49,6 +49,7 @@ func urls(ports map[string]int) map[string]string {
 		"api":         "http://" + devstack.Loopback(ports[portAPI]),
 		"docs":        "http://" + devstack.Loopback(ports[portAPI]) + "/docs",
 		"trade":       "http://" + devstack.Loopback(ports[portAPI]) + "/trade",
+		"treasury":    TreasuryOrigin(ports[portTreasury]) + "/treasury",
 		"temporal-ui": "http://" + devstack.Loopback(ports[portTemporalUI]),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"strongroom/internal/devstack"
 	"strongroom/internal/devstack/people"
 )
 
@@ -14,9 +15,11 @@ func (l Layout) TreasuryDir() string { return l.path("treasury") }
 // treasuryEnv is what processes are told where people of the house are asked.
 func (l Layout) treasuryEnv(s Settings) map[string]string {
 	return map[string]string{
-		"STRONGROOM_TREASURY_FILE":   filepath.Join(l.TreasuryDir(), people.HouseFile),
-		"STRONGROOM_SIGNER_TREASURY": filepath.Join(l.TreasuryDir(), people.SignerFile),
-		"STRONGROOM_TREASURY_URL":    TreasuryOrigin(s.Ports[portTreasury]),
+		"STRONGROOM_TREASURY_FILE":    filepath.Join(l.TreasuryDir(), people.HouseFile),
+		"STRONGROOM_SIGNER_TREASURY":  filepath.Join(l.TreasuryDir(), people.SignerFile),
+		"STRONGROOM_TREASURY_URL":     TreasuryOrigin(s.Ports[portTreasury]),
+		"STRONGROOM_TREASURY_LISTEN":  devstack.Loopback(s.Ports[portTreasury]),
+		"STRONGROOM_TREASURY_OBSERVE": devstack.Loopback(s.Ports[portTreasuryMetrics]),
 	}
 }
 

@@ -78,7 +78,7 @@ type Config struct {
 type Ports struct {
 	API, WorkerMetrics, Signer, SignerMetrics string // host:port
 	Matching, MatchingMetrics, TradingMetrics string
-	SimMetrics, Treasury                      string
+	SimMetrics, Treasury, TreasuryMetrics     string
 }
 
 // Stack is a running platform.
@@ -242,7 +242,7 @@ func (s *Stack) prepare(context.Context) (string, error) {
 			*into = text
 		}
 	}
-	if err := mtls.EnsureDev(l.path("tls"), "signer", "worker", "api", "cli", "matching", "trading"); err != nil {
+	if err := mtls.EnsureDev(l.path("tls"), "signer", "worker", "api", "cli", "matching", "trading", "treasury"); err != nil {
 		return "", fmt.Errorf("issue certificates: %w", err)
 	}
 	return l.Dir, nil
@@ -292,6 +292,6 @@ func (s *Stack) childPorts() Ports {
 		API: at(portAPI), WorkerMetrics: at(portWorkerMetrics),
 		Signer: at(portSigner), SignerMetrics: at(portSignerMetrics),
 		Matching: at(portMatching), MatchingMetrics: at(portMatchingMetrics), TradingMetrics: at(portTradingMetrics),
-		SimMetrics: at(portSimMetrics), Treasury: at(portTreasury),
+		SimMetrics: at(portSimMetrics), Treasury: at(portTreasury), TreasuryMetrics: at(portTreasuryMetrics),
 	}
 }

@@ -1,16 +1,12 @@
 package trade_test
 
 import (
-	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,8 +14,6 @@ import (
 	"strongroom/internal/testenv"
 	"strongroom/web"
 )
-
-const pageTimeout = 3 * time.Minute
 
 // plan is what the browser's script is told.
 type plan struct {
@@ -33,7 +27,6 @@ type plan struct {
 // TestAPersonTradesInABrowser places, fills and cancels orders as a person does, against a
 // real engine, and looks at what the browser complains about.
 func TestAPersonTradesInABrowser(t *testing.T) {
-	root := testenv.Root(t)
 	s := startShard(t, 4*time.Hour)
 	m := follow(t, s)
 	sessions, err := kv.NewMemory(kv.MemoryConfig{Clock: s.clock})
@@ -72,46 +65,8 @@ func TestAPersonTradesInABrowser(t *testing.T) {
 	if to := os.Getenv("TRADE_SCREENSHOT"); to != "" {
 		screenshot = to
 	}
-	browse(t, root, plan{Base: site.URL, Enter: enter, Chromium: chromium(t), Screenshot: screenshot, Axe: filepath.Join(root, "tools/npm/node_modules/axe-core/axe.min.js")})
+	testenv.Browse(t, "internal/e2e/trade/page.mjs", plan{Base: site.URL, Enter: enter, Chromium: testenv.Chromium(t), Screenshot: screenshot, Axe: testenv.Axe(t)})
 	if info, err := os.Stat(screenshot); err != nil || info.Size() < 20_000 {
 		t.Errorf("the screenshot shows nothing: %v", err)
-	}
-}
-
-// chromium is the browser: the one that make tools fetched, else the one that is installed.
-// Where it is missing the test fails.
-func chromium(t *testing.T) string {
-	t.Helper()
-	if own := filepath.Join(testenv.Root(t), ".tools/bin/chromium"); isFile(own) {
-		return own
-	}
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("no chromium; make tools fetches one: %v", err)
-	}
-	return path
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
-
-func browse(t *testing.T, root string, p plan) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), pageTimeout)
-	defer cancel()
-	data, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, "node", "internal/e2e/trade/page.mjs")
-	cmd.Dir = root
-	cmd.Stdin = strings.NewReader(string(data))
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir()) // the browser's folders end with the test
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Fatalf("in the browser: %v", err)
 	}
 }
