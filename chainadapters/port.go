@@ -156,6 +156,9 @@ type Payment struct {
 	To       string      `json:"to"`
 	Contract string      `json:"contract,omitempty"` // empty for the native asset
 	Amount   money.Units `json:"amount"`
+	// Vault is the contract of the house that pays, on account chains, by the call in
+	// Plan.Exec; empty where the sender of the transaction pays.
+	Vault string `json:"vault,omitempty"`
 }
 
 // KeyPath says which key of the house controls an address: BIP 32 path below
@@ -217,6 +220,9 @@ type Plan struct {
 	// ChangePath is the key of ChangeTo, so that the signer can recognise it.
 	ChangePath KeyPath `json:"changePath"`
 	Fee        Fee     `json:"fee"`
+	// Exec is the call by which a vault makes the payment, with its owners' signatures:
+	// account chains, and where Payment.Vault is given.
+	Exec []byte `json:"exec,omitempty"`
 }
 
 // Unsigned is a transaction before its signatures.

@@ -131,8 +131,9 @@ const (
 	// IntentSweep takes what is above its cap out of the hot wallet, into a vault. It is
 	// born screened: policy, and people where that asks for them, decide.
 	IntentSweep IntentKind = "sweep"
-	// IntentRefill brings coins of a vault to the hot wallet. People agree to it, and the
-	// vault's cosigners sign it, not the signer.
+	// IntentRefill brings what is in a vault to the hot wallet. People agree to it, and the
+	// vault's cosigners sign it: of coins instead of the signer, on account chains before
+	// the signer signs the transaction that carries their call.
 	IntentRefill IntentKind = "refill"
 	// IntentCancel is asked of the signer only: it takes the place of another intent,
 	// whose id it has, and moves nothing.

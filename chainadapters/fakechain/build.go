@@ -77,7 +77,10 @@ func accountPlan(b *body, plan chainadapters.Plan) (maxFee money.Units, err erro
 	if plan.Fee.GasLimit < gasNative || plan.Fee.FeeCap.IsZero() || plan.Fee.FeeCap.Less(plan.Fee.TipCap) {
 		return money.Units{}, fmt.Errorf("%w: fee %+v", chainadapters.ErrPlan, plan.Fee)
 	}
-	b.From, b.Nonce, b.Fee = plan.Slot.From, plan.Slot.Nonce, plan.Fee
+	if (plan.Payments[0].Vault == "") != (len(plan.Exec) == 0) {
+		return money.Units{}, fmt.Errorf("%w: a vault pays by a call, and nobody else does", chainadapters.ErrPlan)
+	}
+	b.From, b.Nonce, b.Fee, b.Exec = plan.Slot.From, plan.Slot.Nonce, plan.Fee, plan.Exec
 	maxFee, err = plan.Fee.FeeCap.Mul(plan.Fee.GasLimit)
 	if err != nil {
 		return money.Units{}, fmt.Errorf("%w: fee: %w", chainadapters.ErrPlan, err)

@@ -43,7 +43,7 @@ func (a *Adapter) Quote(ctx context.Context, plan chainadapters.Plan) (chainadap
 		if plan.Slot == nil {
 			return chainadapters.Fee{}, fmt.Errorf("%w: no slot", chainadapters.ErrPlan)
 		}
-		b := body{From: plan.Slot.From, Outputs: plan.Payments, Fee: chainadapters.Fee{GasLimit: gasToken}}
+		b := body{From: plan.Slot.From, Outputs: plan.Payments, Fee: chainadapters.Fee{GasLimit: gasToken}, Exec: plan.Exec}
 		if !a.chain.now.succeeds(b) {
 			return chainadapters.Fee{}, fmt.Errorf("%w: the call would fail", chainadapters.ErrPlan)
 		}

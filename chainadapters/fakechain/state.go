@@ -1,6 +1,7 @@
 package fakechain
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -146,8 +147,9 @@ func (s *state) applyAccount(tx *transaction) (receipt, error) {
 		return r, nil
 	}
 	for i, out := range b.Outputs {
+		from := b.payer(out)
 		if !free {
-			s.take(owned{b.From, out.Contract}, out.Amount)
+			s.take(owned{from, out.Contract}, out.Amount)
 		}
 		if out.Amount.IsZero() {
 			continue
@@ -155,14 +157,32 @@ func (s *state) applyAccount(tx *transaction) (receipt, error) {
 		to := owned{out.To, out.Contract}
 		s.balances[to], _ = s.balances[to].Add(out.Amount)
 		index := chainadapters.NativeIndex
-		if out.Contract != "" {
+		switch {
+		case out.Contract != "":
 			index = uint32(i)
+		case out.Vault != "":
+			index = chainadapters.InternalIndex
+		}
+		if out.Vault != "" {
+			s.nonces[out.Vault]++
 		}
 		r.movements = append(r.movements, chainadapters.Movement{
-			TxID: tx.id, Index: index, From: b.From, To: out.To, Contract: out.Contract, Amount: out.Amount,
+			TxID: tx.id, Index: index, From: from, To: out.To, Contract: out.Contract, Amount: out.Amount,
 		})
 	}
 	return r, nil
+}
+
+// VaultCall is the call of a vault by which it makes its n-th payment, counted from zero:
+// whoever sends it. The chain takes it as signed.
+func VaultCall(n uint64) []byte { return fmt.Appendf(nil, "payment %d", n) }
+
+// payer is whose an output was.
+func (b body) payer(out chainadapters.Payment) string {
+	if out.Vault != "" {
+		return out.Vault
+	}
+	return b.From
 }
 
 // admit says whether the sender's slot and purse allow the transaction now.
@@ -180,7 +200,7 @@ func (s *state) admit(b body) error {
 func (s *state) covers(b body) error {
 	need, err := b.Fee.FeeCap.Mul(b.Fee.GasLimit)
 	for _, out := range b.Outputs {
-		if out.Contract == "" && err == nil {
+		if out.Contract == "" && out.Vault == "" && err == nil {
 			need, err = need.Add(out.Amount)
 		}
 	}
@@ -197,7 +217,10 @@ func (s *state) succeeds(b body) bool {
 		if out.Contract == "" && out.To == s.token {
 			return false
 		}
-		if out.Contract != "" && b.Faucet == 0 && s.balances[owned{b.From, out.Contract}].Less(out.Amount) {
+		if (out.Contract != "" || out.Vault != "") && b.Faucet == 0 && s.balances[owned{b.payer(out), out.Contract}].Less(out.Amount) {
+			return false
+		}
+		if out.Vault != "" && !bytes.Equal(b.Exec, VaultCall(s.nonces[out.Vault])) {
 			return false
 		}
 	}

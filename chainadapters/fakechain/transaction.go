@@ -45,6 +45,7 @@ type body struct {
 	Inputs  []chainadapters.Outpoint `json:"inputs,omitempty"`
 	Outputs []chainadapters.Payment  `json:"outputs"`
 	Fee     chainadapters.Fee        `json:"fee"`
+	Exec    []byte                   `json:"exec,omitempty"`   // VaultCall of the vault that pays
 	Faucet  uint64                   `json:"faucet,omitempty"` // from nowhere, and which; never accepted from outside
 }
 

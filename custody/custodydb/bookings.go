@@ -127,7 +127,7 @@ func revertTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 func (r IntentRow) ofCoins() bool { return r.Kind == custody.IntentCollect && r.From == "" }
 
 // networkFee is paid by the wallet that sent. That of a collection from an account
-// is the deposit address.
+// is the deposit address, that of a refill out of coins the vault.
 func networkFee(r IntentRow, native, act string, fee money.Units) []ledger.Transfer {
 	if fee.IsZero() {
 		return nil
@@ -136,7 +136,7 @@ func networkFee(r IntentRow, native, act string, fee money.Units) []ledger.Trans
 	switch {
 	case r.Kind == custody.IntentCollect && !r.ofCoins():
 		payer = custody.DepositsAccount(r.Chain, native)
-	case r.Kind == custody.IntentRefill:
+	case r.Kind == custody.IntentRefill && r.From == "":
 		payer = custody.VaultAccount(r.Chain, native, r.Vault)
 	}
 	return []ledger.Transfer{{

@@ -127,9 +127,12 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 		if !ours || !listed || own || m.Amount.IsZero() {
 			continue
 		}
-		state := custody.FirstDepositState(m.Amount, info.MinDeposit, a.Customer == "")
+		state, err := k.firstState(ctx, m, info, a)
+		if err != nil {
+			return err
+		}
 		var rowID string
-		err := k.tx.QueryRow(ctx, upsertDeposit, id.New("dep"), a.Customer, info.Code, k.chain, m.To, m.TxID, m.Index, m.Amount,
+		err = k.tx.QueryRow(ctx, upsertDeposit, id.New("dep"), a.Customer, info.Code, k.chain, m.To, m.TxID, m.Index, m.Amount,
 			k.block.Height, k.block.Hash, state, k.s.now(), sendersOf(m)).Scan(&rowID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("deposit %s/%d: %w", m.TxID, m.Index, ErrTakeBackFirst)
@@ -139,6 +142,23 @@ func (k *taking) takeDeposits(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// firstState is where a deposit begins. What a vault of the house pays past us, by somebody
+// else's transaction, was in the book before: only a person can say what it is.
+func (k *taking) firstState(ctx context.Context, m chainadapters.Movement, info custody.AssetInfo, to HouseAddress) (custody.DepositState, error) {
+	state := custody.FirstDepositState(m.Amount, info.MinDeposit, to.Customer == "")
+	if to.Customer != "" || m.From == "" {
+		return state, nil
+	}
+	_, err := vaultAt(ctx, k.tx, k.chain, m.From)
+	switch {
+	case err == nil:
+		return custody.DepositUnattributed, nil
+	case errors.Is(err, custody.ErrDestination):
+		return state, nil
+	}
+	return state, err
 }
 
 // sendersOf is who sent a movement, where its chain says so in the movement.

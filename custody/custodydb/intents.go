@@ -17,7 +17,7 @@ type IntentRow struct {
 	custody.Intent
 	Customer string      // withdrawals
 	Fee      money.Units // withdrawals: what the customer pays, in Asset
-	From     string      // collections and top-ups on account chains: who sends; empty for the hot wallet or coins
+	From     string      // collections, top-ups and refills on account chains: who sends; empty for the hot wallet or coins
 	Vault    string      // sweeps: where they go; refills: where they come from
 	State    custody.WithdrawalState
 	Version  uint64

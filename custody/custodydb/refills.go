@@ -27,7 +27,7 @@ type VaultPlanner interface {
 	Spend(vault string, coins []VaultCoin, payment chainadapters.Payment, fee chainadapters.Fee) (plan chainadapters.Plan, change string, err error)
 }
 
-// Refill is a payment out of a vault of coins into the hot wallet.
+// Refill is a payment out of a vault into the hot wallet.
 type Refill struct {
 	ID     string // rfl_… and made from the id of the move: the same move is one refill
 	Asset  string
@@ -49,7 +49,11 @@ func (s *Store) OpenRefill(ctx context.Context, w Refill) error {
 	if err != nil {
 		return err
 	}
-	return s.openMove(ctx, move{w.ID, custody.IntentRefill, TopicRefill, w.Asset, info.Chain, hot.Address, w.Vault, w.Amount})
+	from := "" // the vault's coins pay, and its fee
+	if adapter := s.cfg.Adapters[info.Chain]; adapter != nil && adapter.Family() == chainadapters.Account {
+		from = hot.Address // it sends the vault's call
+	}
+	return s.openMove(ctx, move{w.ID, custody.IntentRefill, TopicRefill, w.Asset, info.Chain, from, hot.Address, w.Vault, w.Amount})
 }
 
 // planRefill takes coins of the vault for a refill and plans its payment.

@@ -27,6 +27,9 @@ type AccountReservation struct {
 	Fee         chainadapters.Fee
 	Cover       Cover
 	Outstanding int // most slots of the sender that may be open
+	// Payment and Exec are those of a refill: a vault pays, by this call of it.
+	Payment chainadapters.Payment
+	Exec    []byte
 }
 
 // ReserveSlot gives an approved intent its nonce, stores the plan of its first
@@ -54,11 +57,18 @@ func (s *Store) ReserveSlot(ctx context.Context, r *IntentRow, q AccountReservat
 		if slot.Nonce, err = key.takeSlot(ctx, tx, r.ID, q.Outstanding); err != nil {
 			return none, err
 		}
-		attempt, err := s.plan(r, chainadapters.Plan{Slot: &slot, Fee: q.Fee})
+		plan, leaves := chainadapters.Plan{Payments: s.payments(r), Slot: &slot, Fee: q.Fee}, r.Amount
+		if r.Kind == custody.IntentRefill {
+			if err := holdsVaultSlot(ctx, tx, r.ID); err != nil {
+				return none, err
+			}
+			plan.Payments, plan.Exec, leaves = []chainadapters.Payment{q.Payment}, q.Exec, money.Units{}
+		}
+		attempt, err := s.plan(r, plan)
 		if err != nil {
 			return none, err
 		}
-		return attempt, covered(q.Cover, others, r.Amount, attempt.MaxFee, native == r.Asset)
+		return attempt, covered(q.Cover, others, leaves, attempt.MaxFee, native == r.Asset)
 	})
 }
 
@@ -191,7 +201,6 @@ func (s *Store) plan(r *IntentRow, plan chainadapters.Plan) (PlannedAttempt, err
 	if !ok {
 		return PlannedAttempt{}, fmt.Errorf("chain %s is not served: %w", r.Chain, custody.ErrAsset)
 	}
-	plan.Payments = s.payments(r)
 	unsigned, err := adapter.Build(plan)
 	if err != nil {
 		return PlannedAttempt{}, fmt.Errorf("build %s: %w", r.ID, hotWallet(err))

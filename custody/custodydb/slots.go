@@ -126,7 +126,8 @@ func (k *sender) promised(ctx context.Context, tx pgx.Tx, asset, native string, 
 	err := tx.QueryRow(ctx, `SELECT coalesce(sum(i.amount) FILTER (WHERE i.asset = $4), 0)::numeric(78,0),
 			coalesce(sum(i.amount) FILTER (WHERE i.asset = $5), 0)::numeric(78,0), coalesce(sum(p.max_fee), 0)::numeric(78,0)
 		FROM custody.nonce_slot s
-		JOIN (SELECT id, asset, amount FROM custody.withdrawal UNION ALL SELECT id, asset, amount FROM custody.house_intent) i
+		JOIN (SELECT id, asset, amount FROM custody.withdrawal
+				UNION ALL SELECT id, asset, CASE WHEN kind = 'refill' THEN 0 ELSE amount END FROM custody.house_intent) i -- a vault pays that
 			ON i.id = s.intent
 		JOIN LATERAL (SELECT max(max_fee) AS max_fee FROM custody.attempt_plan WHERE intent = s.intent) p ON true
 		WHERE s.chain = $1 AND s.address = $2 AND s.nonce > `+lastMined,

@@ -96,8 +96,9 @@ func (at *Standing) flying(ctx context.Context, tx pgx.Tx, info custody.AssetInf
 	if err == nil && info.IsNative() {
 		err = tx.QueryRow(ctx, `SELECT coalesce(sum(most), 0) FROM (SELECT max(t.max_fee) AS most FROM custody.chain_tx t
 				LEFT JOIN custody.withdrawal w ON w.id = t.intent LEFT JOIN custody.house_intent h ON h.id = t.intent
-				WHERE t.chain = $1 AND coalesce(w.state, h.state) IN `+flyingStates+` AND coalesce(h.kind, '') NOT IN ('collect', 'sweep') GROUP BY t.intent) x`,
-			info.Chain).Scan(&fees)
+				WHERE t.chain = $1 AND coalesce(w.state, h.state) IN `+flyingStates+`
+					AND coalesce(h.kind <> 'collect' AND NOT (h.kind = 'sweep' AND h.asset = $2) AND NOT (h.kind = 'refill' AND h.from_address = ''), true) GROUP BY t.intent) x`,
+			info.Chain, info.Code).Scan(&fees)
 	}
 	if err != nil {
 		return fmt.Errorf("add up what is on its way: %w", err)

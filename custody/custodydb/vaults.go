@@ -129,7 +129,7 @@ func (s *Store) OpenSweep(ctx context.Context, w Sweep) error {
 	if err != nil {
 		return fmt.Errorf("open sweep %.64s: %w", w.ID, err)
 	}
-	return s.openMove(ctx, move{w.ID, custody.IntentSweep, TopicSweep, w.Asset, info.Chain, w.To, vault, w.Amount})
+	return s.openMove(ctx, move{w.ID, custody.IntentSweep, TopicSweep, w.Asset, info.Chain, "", w.To, vault, w.Amount})
 }
 
 // move is a payment between the hot wallet and a vault.
@@ -139,6 +139,7 @@ type move struct {
 	topic string
 	asset string
 	chain chainadapters.ChainID
+	from  string // who sends, where a vault's call is sent by the hot wallet
 	to    string
 	vault string
 	units money.Units
@@ -148,8 +149,8 @@ func (s *Store) openMove(ctx context.Context, m move) error {
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `INSERT INTO custody.house_intent
 			(id, kind, asset, chain, from_address, destination, amount, vault, state, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $9) ON CONFLICT (id) DO NOTHING`,
-			m.id, m.kind, m.asset, m.chain, m.to, m.units, m.vault, custody.WithdrawalScreened, s.now())
+			VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9, $9) ON CONFLICT (id) DO NOTHING`,
+			m.id, m.kind, m.asset, m.chain, m.to, m.units, m.vault, custody.WithdrawalScreened, s.now(), m.from)
 		if err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}

@@ -83,7 +83,7 @@ func (d *Desk) cancellation(r *custodydb.IntentRow, plan chainadapters.Plan) (cu
 // same nonce. Its gas limit stays: nodes compare prices per gas, and what is not
 // used is not paid.
 func selfSend(plan chainadapters.Plan) chainadapters.Plan {
-	plan.Payments = []chainadapters.Payment{{To: plan.Slot.From}}
+	plan.Payments, plan.Exec = []chainadapters.Payment{{To: plan.Slot.From}}, nil
 	return plan
 }
 

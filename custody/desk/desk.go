@@ -72,6 +72,7 @@ type Config struct {
 	Adapters map[chainadapters.ChainID]chainadapters.Adapter
 	Assets   custody.Assets
 	Signer   Signer
+	Vaults   Vaults // on account chains; nil where they pay nothing
 	Policy   Policy // nil for the rules that are registered in policy.go
 	// Screening is asked about each withdrawal's destination, and again before it is
 	// reserved.

@@ -32,20 +32,26 @@ func (d *Desk) reserve(ctx context.Context, r *custodydb.IntentRow) error {
 	if err != nil {
 		return err
 	}
-	if adapter.Family() == chainadapters.UTXO {
-		err = d.reserveCoins(ctx, adapter, r)
-	} else {
-		err = d.reserveSlot(ctx, adapter, status.Cursor, r)
-	}
+	err = d.reserveOn(ctx, adapter, status.Cursor, r)
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || r.State.Ended():
+		return err
 	case (r.Kind == custody.IntentCollect || r.Kind == custody.IntentConsolidate) && (errors.Is(err, custody.ErrHotWallet) || errors.Is(err, chainadapters.ErrPlan)):
 		// Its amount was fixed by fees of another time: planning again is the way out.
 		return d.release(ctx, r, custody.EventCancel, err.Error())
 	default:
 		return d.refuse(ctx, r, err)
 	}
+}
+
+func (d *Desk) reserveOn(ctx context.Context, adapter chainadapters.Adapter, at chainadapters.Ref, r *custodydb.IntentRow) error {
+	switch {
+	case adapter.Family() == chainadapters.UTXO:
+		return d.reserveCoins(ctx, adapter, r)
+	case r.Kind == custody.IntentRefill:
+		return d.reserveRefill(ctx, adapter, at, r)
+	}
+	return d.reserveSlot(ctx, adapter, at, r, custodydb.AccountReservation{Payment: payments(r)[0]})
 }
 
 func (d *Desk) reserveCoins(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow) error {
@@ -72,27 +78,24 @@ func (d *Desk) reserveCoins(ctx context.Context, adapter chainadapters.Adapter, 
 
 // reserveSlot asks the node before it takes the slot: whatever the node must be
 // asked, it is not asked while other intents wait for the key.
-func (d *Desk) reserveSlot(ctx context.Context, adapter chainadapters.Adapter, at chainadapters.Ref, r *custodydb.IntentRow) error {
+func (d *Desk) reserveSlot(ctx context.Context, adapter chainadapters.Adapter, at chainadapters.Ref, r *custodydb.IntentRow, q custodydb.AccountReservation) error {
 	from, err := d.sender(ctx, r)
 	if err != nil {
 		return err
 	}
-	q := custodydb.AccountReservation{
-		From:        chainadapters.Slot{From: from.Address, Path: from.Path},
-		Outstanding: d.cfg.Outstanding,
-	}
+	q.From, q.Outstanding = chainadapters.Slot{From: from.Address, Path: from.Path}, d.cfg.Outstanding
 	if q.First, err = d.firstNonce(ctx, adapter, r.Chain, from.Address); err != nil {
 		return err
 	}
 	if q.Cover, err = cover(ctx, adapter, r, from.Address, at); err != nil {
 		return err
 	}
-	if q.Cover.Asset.Less(r.Amount) { // an estimate would only say that the call fails
+	if r.Kind != custody.IntentRefill && q.Cover.Asset.Less(r.Amount) { // an estimate would only say that the call fails
 		return fmt.Errorf("%w: it has %s, %s are needed", custody.ErrHotWallet, q.Cover.Asset, r.Amount)
 	}
 	slot := q.From
 	slot.Nonce = q.First
-	if q.Fee, err = adapter.Quote(ctx, chainadapters.Plan{Payments: payments(r), Slot: &slot}); err != nil {
+	if q.Fee, err = adapter.Quote(ctx, chainadapters.Plan{Payments: []chainadapters.Payment{q.Payment}, Slot: &slot, Exec: q.Exec}); err != nil {
 		return fmt.Errorf("quote fee: %w", err)
 	}
 	if q.Fee, err = d.firstGas(r, q.Fee); err != nil {
@@ -137,22 +140,23 @@ func (d *Desk) firstNonce(ctx context.Context, adapter chainadapters.Adapter, ch
 // was mined up to there is known to both sides of the comparison.
 func cover(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, address string, at chainadapters.Ref) (custodydb.Cover, error) {
 	has := custodydb.Cover{Height: at.Height}
-	ask := func(contract string) (money.Units, error) {
-		sum, err := adapter.Holdings(ctx, chainadapters.Holdings{Contract: contract, Addresses: []string{address}, At: at})
-		if err != nil {
-			return sum, fmt.Errorf("ask holdings of %s: %w", address, err)
-		}
-		return sum, nil
-	}
 	var err error
-	if has.Native, err = ask(""); err != nil {
+	if has.Native, err = holdings(ctx, adapter, address, "", at); err != nil {
 		return has, err
 	}
 	has.Asset = has.Native
 	if r.Contract != "" {
-		has.Asset, err = ask(r.Contract)
+		has.Asset, err = holdings(ctx, adapter, address, r.Contract, at)
 	}
 	return has, err
+}
+
+func holdings(ctx context.Context, adapter chainadapters.Adapter, address, contract string, at chainadapters.Ref) (money.Units, error) {
+	sum, err := adapter.Holdings(ctx, chainadapters.Holdings{Contract: contract, Addresses: []string{address}, At: at})
+	if err != nil {
+		return sum, fmt.Errorf("ask holdings of %s: %w", address, err)
+	}
+	return sum, nil
 }
 
 func payments(r *custodydb.IntentRow) []chainadapters.Payment {

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"strongroom/chainadapters"
 	"strongroom/custody/custodydb"
@@ -28,6 +29,11 @@ func (w *Watcher) received(ctx context.Context, b chainadapters.Block, own []cha
 	}
 	var untold []chainadapters.Movement
 	var err error
+	if b.Untraced {
+		if b.Movements, err = w.byVaults(ctx, b.Movements, own); err != nil {
+			return b, err
+		}
+	}
 	if b.Untraced && b.Height > 0 {
 		if untold, err = w.compare(ctx, b, fees); err != nil {
 			return b, err
@@ -38,6 +44,22 @@ func (w *Watcher) received(ctx context.Context, b chainadapters.Block, own []cha
 	}
 	b.Movements = append(b.Movements, untold...)
 	return b, nil
+}
+
+// byVaults adds what vaults paid by transactions of ours that succeeded: native value that
+// contracts send is not told by a node that cannot trace, and this we know ourselves.
+func (w *Watcher) byVaults(ctx context.Context, told []chainadapters.Movement, own []chainadapters.TxStatus) ([]chainadapters.Movement, error) {
+	var done []string
+	for _, st := range own {
+		if st.State == chainadapters.Mined && st.Success {
+			done = append(done, st.TxID)
+		}
+	}
+	if len(done) == 0 {
+		return told, nil
+	}
+	paid, err := w.cfg.Store.VaultPayments(ctx, w.cfg.Chain, done)
+	return append(slices.Clip(told), paid...), err
 }
 
 // verified puts what arrived in the place of what token events claim.

@@ -47,6 +47,7 @@ const (
 	GasTopUp   Kind = "gas_topup"
 	Cancel     Kind = "cancel" // Intent is the id of what it ends
 	Sweep      Kind = "sweep"  // to a vault that the signer is configured with
+	Refill     Kind = "refill" // of the hot wallet, from a Safe that the signer is configured with
 )
 
 // Config holds what a client needs; all fields are required.
@@ -94,13 +95,13 @@ type Request struct {
 	Plan    chainadapters.Plan
 	// Unsigned is what the adapter built from Plan.
 	Unsigned chainadapters.Unsigned
-	// ToPath is our key behind the destination; nil for Withdrawal and Sweep only.
+	// ToPath is our key behind the destination; nil for Withdrawal, Sweep and Refill only.
 	ToPath *chainadapters.KeyPath
 	// MaxFee is the most the platform will pay, in the chain's native asset.
 	MaxFee        money.Units
 	PolicyVersion string
 
-	// Where the signer verifies consent, of Withdrawal and Sweep, and of nothing else: the
+	// Where the signer verifies consent, of Withdrawal, Sweep and Refill, and of nothing else: the
 	// canonical text that people agreed to, or that policy lets pass without them, and the
 	// approvals that count, in any order. Asked again, the same text and approvals give the
 	// same signature; MaxFee is at most that of the text.
@@ -212,6 +213,8 @@ func (k Kind) wire() (signerv1.IntentKind, error) {
 		return signerv1.IntentKind_INTENT_KIND_CANCEL, nil
 	case Sweep:
 		return signerv1.IntentKind_INTENT_KIND_SWEEP, nil
+	case Refill:
+		return signerv1.IntentKind_INTENT_KIND_REFILL, nil
 	}
 	return 0, fmt.Errorf("%w: intent kind %q", ErrInvalid, string(k))
 }

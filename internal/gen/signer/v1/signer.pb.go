@@ -83,6 +83,9 @@ const (
 	// signed any more, whether one was signed before or not.
 	IntentKind_INTENT_KIND_CANCEL IntentKind = 4
 	IntentKind_INTENT_KIND_SWEEP  IntentKind = 5 // from the hot wallet to a vault that the signer is configured with
+	// From a Safe that the signer is configured with to the hot wallet, which sends the call
+	// that the Safe's owners signed, and pays for it.
+	IntentKind_INTENT_KIND_REFILL IntentKind = 6
 )
 
 // Enum value maps for IntentKind.
@@ -94,6 +97,7 @@ var (
 		3: "INTENT_KIND_GAS_TOPUP",
 		4: "INTENT_KIND_CANCEL",
 		5: "INTENT_KIND_SWEEP",
+		6: "INTENT_KIND_REFILL",
 	}
 	IntentKind_value = map[string]int32{
 		"INTENT_KIND_UNSPECIFIED": 0,
@@ -102,6 +106,7 @@ var (
 		"INTENT_KIND_GAS_TOPUP":   3,
 		"INTENT_KIND_CANCEL":      4,
 		"INTENT_KIND_SWEEP":       5,
+		"INTENT_KIND_REFILL":      6,
 	}
 )
 
@@ -1409,7 +1414,7 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\x12FAMILY_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"FAMILY_EVM\x10\x01\x12\x12\n" +
-	"\x0eFAMILY_BITCOIN\x10\x02*\xa8\x01\n" +
+	"\x0eFAMILY_BITCOIN\x10\x02*\xc0\x01\n" +
 	"\n" +
 	"IntentKind\x12\x1b\n" +
 	"\x17INTENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
@@ -1417,7 +1422,8 @@ const file_signer_v1_signer_proto_rawDesc = "" +
 	"\x13INTENT_KIND_COLLECT\x10\x02\x12\x19\n" +
 	"\x15INTENT_KIND_GAS_TOPUP\x10\x03\x12\x16\n" +
 	"\x12INTENT_KIND_CANCEL\x10\x04\x12\x15\n" +
-	"\x11INTENT_KIND_SWEEP\x10\x052\x92\x04\n" +
+	"\x11INTENT_KIND_SWEEP\x10\x05\x12\x16\n" +
+	"\x12INTENT_KIND_REFILL\x10\x062\x92\x04\n" +
 	"\x06Signer\x12M\n" +
 	"\x04Sign\x12!.strongroom.signer.v1.SignRequest\x1a\".strongroom.signer.v1.SignResponse\x12_\n" +
 	"\n" +
