@@ -47,7 +47,7 @@ type Terms struct {
 	FeeEach money.Units
 }
 
-// Config holds the collaborators of a Mover; all are needed but Refilled and Pace.
+// Config holds the collaborators of a Mover; all are needed but Refilled, Sound and Pace.
 type Config struct {
 	Vaults  Vaults
 	Custody Custody
@@ -59,6 +59,9 @@ type Config struct {
 	Terms func(asset string) (Terms, error)
 	// Place says where a vault is paid: its address, or one of its descriptor.
 	Place func(v vault.Vault) (string, error)
+	// Sound says what of a vault is not as its description has it, or that it cannot be
+	// looked at: nothing moves while that is so. Nil: vaults are not looked at.
+	Sound func(ctx context.Context, v vault.Vault) error
 	Clock func() time.Time
 	Log   *slog.Logger
 	// Pace is the time between rounds of Run; a minute where zero.
@@ -151,10 +154,38 @@ func (m *Mover) round(ctx context.Context, asset string, s *side) error {
 	if err := m.note(ctx, s, &at); err != nil {
 		return err
 	}
+	if err := m.sound(ctx, s, open); err != nil {
+		return err
+	}
 	if err := m.recall(ctx, s, open); err != nil {
 		return err
 	}
 	return m.plan(ctx, s)
+}
+
+// sound looks at the vaults. Where one is not what it should be, moves of the asset that
+// nobody has signed are taken back, and the error ends the round.
+func (m *Mover) sound(ctx context.Context, s *side, open []treasury.MoveRow) error {
+	if m.cfg.Sound == nil {
+		return nil
+	}
+	for _, v := range s.vaults {
+		if v.Tier == vault.Hot {
+			continue
+		}
+		err := m.cfg.Sound(ctx, v)
+		if err == nil {
+			continue
+		}
+		err = fmt.Errorf("vault %s is not trusted, nothing moves: %w", v.ID, err)
+		for i := range open {
+			if open[i].State == treasury.MoveProposed {
+				err = errors.Join(err, m.takeBack(ctx, &open[i], "a vault is not as its description has it"))
+			}
+		}
+		return err
+	}
+	return nil
 }
 
 // prepare makes the vaults known to custody.

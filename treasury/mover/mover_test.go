@@ -1,6 +1,7 @@
 package mover_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -84,6 +85,50 @@ func TestRefillsBringTheHotWalletToItsTarget(t *testing.T) {
 		if row.State != treasury.MoveFinal || !strings.HasPrefix(mover.IntentID(&row), "rfl_") || v.proofs[i].Vault != "cold" || v.proofs[i].Evidence != row.TxID {
 			t.Errorf("%+v, proven %+v", row, v.proofs[i])
 		}
+	}
+}
+
+// Nothing moves into or out of a vault that is not what it should be, and what nobody has
+// signed is taken back.
+func TestNothingMovesWhereAVaultIsNotSound(t *testing.T) {
+	v, h := world()
+	h.hot = 16_000
+	var wrong error
+	m, err := mover.New(mover.Config{
+		Vaults: kept{v}, Custody: h, Assets: assets{}, Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return v.now },
+		Terms: func(string) (mover.Terms, error) { return mover.Terms{Terms: terms()}, nil },
+		Place: func(v vault.Vault) (string, error) { return v.Address, nil },
+		Sound: func(_ context.Context, v vault.Vault) error {
+			if v.ID != "cold" {
+				return nil
+			}
+			return wrong
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Round(t.Context()); err != nil || len(v.moves) == 0 {
+		t.Fatalf("%d moves, %v", len(v.moves), err)
+	}
+	planned := len(v.moves)
+	wrong = errors.New("it has another owner")
+	for range 3 {
+		if err := m.Round(t.Context()); !errors.Is(err, wrong) {
+			t.Fatal(err)
+		}
+	}
+	if h.released != planned || len(v.moves) != planned {
+		t.Errorf("%d of %d taken back, %d moves", h.released, planned, len(v.moves))
+	}
+	wrong = nil
+	for range 3 {
+		if err := m.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(v.moves) == planned {
+		t.Error("nothing moves any more")
 	}
 }
 
