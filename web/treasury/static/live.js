@@ -9,8 +9,8 @@ export function listen() {
   let last = -least, planned = 0;
   const refresh = () => { planned = 0; last = performance.now(); document.body.dispatchEvent(new CustomEvent("refresh")); };
   const hear = (id) => {
-    const one = document.querySelector("#live[data-request]");
-    if (one && /^rqs_/.test(id) && one.dataset.request !== id) return;
+    const { request, only } = document.getElementById("live")?.dataset ?? {};
+    if (/^rqs_/.test(id) && (only || request && request !== id)) return;
     if (!planned) planned = setTimeout(refresh, Math.max(0, last + least - performance.now()));
   };
   let missed = false;
