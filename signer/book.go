@@ -33,6 +33,7 @@ type book struct {
 type history struct {
 	intent intent
 	slot   string
+	exec   string            // of a refill
 	last   uint32            // greatest attempt
 	byHash map[string]uint32 // payloads, with their attempts
 	grants map[string]*grant // by digest, where consent was verified
@@ -82,7 +83,7 @@ func (b *book) apply(r record) {
 	p := *r.Sign
 	h, known := b.intents[p.Intent.ID]
 	if !known {
-		h = &history{intent: p.Intent, slot: slotKey(p), byHash: map[string]uint32{}, grants: map[string]*grant{}}
+		h = &history{intent: p.Intent, slot: slotKey(p), exec: p.Exec, byHash: map[string]uint32{}, grants: map[string]*grant{}}
 		b.intents[p.Intent.ID] = h
 		if p.capped() {
 			key := capKey{p.Intent.Asset, p.Intent.Kind}
@@ -161,6 +162,8 @@ func (h *history) judgeMeaning(p permission) error {
 		return fmt.Errorf("%w: intent %s was cancelled", ErrRefused, in.ID)
 	case meant != in:
 		return fmt.Errorf("%w: intent %s means something else", ErrRefused, in.ID)
+	case p.Exec != h.exec:
+		return fmt.Errorf("%w: intent %s has another call of the vault", ErrRefused, in.ID)
 	}
 	return nil
 }

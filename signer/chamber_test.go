@@ -18,9 +18,11 @@ import (
 )
 
 const (
-	home     = "strongroom-test"
-	coldSafe = "0x8ba1f109551bD432803012645Ac136ddd64DBA72"
-	zoe      = "customer:zoe"
+	home = "strongroom-test"
+	// coldAlone is a vault that is no Safe.
+	coldAlone = "0x2546BcD3c84621e976D8185a91A922aE77ECEc30"
+	coldSafe  = "0x8ba1f109551bD432803012645Ac136ddd64DBA72"
+	zoe       = "customer:zoe"
 )
 
 // btcGenesis is block 0 of the test's bitcoin network.
@@ -61,7 +63,7 @@ func bareChamber(tb testing.TB) *chamber {
 	h.Add("eve", false, []string{"support"}, consenttest.Plain(tb, "eve-api"))
 	cfg := testConfig(tb.TempDir(), clock)
 	cfg.Treasury = &Treasury{
-		Environment: home, Officers: h.Roster.Officers, Vaults: []VaultAddress{{evmName, coldSafe}},
+		Environment: home, Officers: h.Roster.Officers, Vaults: []VaultAddress{{Chain: evmName, Address: coldSafe, Safe: true}, {Chain: evmName, Address: coldAlone}},
 	}
 	c := &chamber{Signer: openSigner(tb, cfg), cfg: cfg, clock: clock, house: h, policy: housePolicy(clock.at)}
 	tb.Cleanup(func() { _ = c.Close() })
@@ -98,6 +100,7 @@ func housePolicy(at time.Time) *policy.Policy {
 				Actions: paying, Assets: []string{"ETH"}, Destinations: []policy.Class{policy.Allowlisted}, Amount: policy.Range{Below: units(50_000)},
 			}),
 			quorum("large", policy.Condition{Actions: paying}, both),
+			quorum("refills", policy.Condition{Actions: []meant.Action{meant.Refill}, Destinations: []policy.Class{policy.Own}}, two),
 			quorum("changes", policy.Condition{Actions: []meant.Action{meant.Allow, meant.Policy}}, two),
 		}},
 		{Name: "never", Rules: []policy.Rule{
@@ -124,6 +127,9 @@ func (c *chamber) meaning(tb testing.TB, req *signerv1.SignRequest) *meant.Inten
 	}
 	if in.GetKind() == signerv1.IntentKind_INTENT_KIND_SWEEP {
 		i.Action = meant.Sweep
+	}
+	if in.GetKind() == signerv1.IntentKind_INTENT_KIND_REFILL {
+		i.Action, i.Vault, i.Requester = meant.Refill, "cold-eth", "house:refills"
 	}
 	return i
 }

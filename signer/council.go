@@ -25,7 +25,7 @@ type council struct {
 	cfg    Treasury
 	state  string // folder of the documents
 	chains map[string]chain
-	vaults map[string]bool
+	vaults map[string]VaultAddress // by chain and place
 
 	roster     *consent.Roster
 	rosterName string
@@ -129,6 +129,8 @@ func (k kind) action() meant.Action {
 		return meant.Withdrawal
 	case kindSweep, kindCollect, kindGasTopUp:
 		return meant.Sweep
+	case kindRefill:
+		return meant.Refill
 	case kindCancel:
 	}
 	return ""

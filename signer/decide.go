@@ -28,7 +28,7 @@ func (c *council) decide(o order, d draft, h *history, at time.Time) (*grant, er
 	if err != nil {
 		return nil, err
 	}
-	if !o.Kind.paysOut() {
+	if !o.Kind.asks() {
 		if len(o.text) > 0 || len(o.approvals) > 0 || o.policy != "" {
 			return nil, fmt.Errorf("%w: a %s comes without intent_text, approvals and policy_version: nobody is asked", ErrInvalid, o.Kind)
 		}
@@ -41,7 +41,7 @@ func (c *council) decide(o order, d draft, h *history, at time.Time) (*grant, er
 	if before, err := h.before(o, digest); err != nil || before != nil {
 		return before, err
 	}
-	class, err := c.class(o, i)
+	class, err := c.class(o, d, i)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +159,18 @@ func orElse(text, otherwise string) string {
 }
 
 // class says what a destination is, by nobody's word but that of configuration and journal.
-func (c *council) class(o order, i *meant.Intent) (policy.Class, error) {
+func (c *council) class(o order, d draft, i *meant.Intent) (policy.Class, error) {
+	if o.Kind == kindRefill { // draft has seen to it that it goes to the hot wallet
+		if !c.vaults[placeKey(o.Chain, d.vault)].Safe {
+			return "", fmt.Errorf("%w: refills come from the Safes of the configuration, and from nowhere else", ErrInvalid)
+		}
+		return policy.Own, nil
+	}
 	who, err := c.payee(owner(i.Requester), o.Chain, o.To)
 	if err != nil {
 		return "", err
 	}
-	isVault := c.vaults[placeKey(who.Chain, who.Place)]
+	_, isVault := c.vaults[placeKey(who.Chain, who.Place)]
 	if isVault != (o.Kind == kindSweep) {
 		return "", fmt.Errorf("%w: to: sweeps go to vaults of the configuration, and nothing else does", ErrInvalid)
 	}

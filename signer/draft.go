@@ -15,6 +15,10 @@ type draft struct {
 	selector string
 	// contract that is called, in the one form that policies know; empty: none.
 	contract string
+	// vault is the place of the contract whose call pays, of a refill; empty: the sender pays.
+	vault string
+	// exec is the SHA-256 of that call, in hex.
+	exec string
 	// sign makes the signature and verifies it; it has no other effect.
 	sign func() (signature, error)
 }

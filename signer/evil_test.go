@@ -39,6 +39,8 @@ func (c *chamber) paid(tb testing.TB) map[string]*signerv1.SignRequest {
 	require.NoError(tb, err)
 	sweep.UnsignedTx = plainPayload(13, to, 300_000).bytes(tb)
 	all["sweep"] = c.with(tb, sweep, c.meaning(tb, sweep), "bea", "cem")
+	all["refill"] = c.refill(tb, "rfl_b4", 14, 600_000, "ada", "cem")
+	all["token refill"] = c.tokenRefill(tb, "rfl_b5", 15, 600_000, "ada", "bea")
 	return all
 }
 

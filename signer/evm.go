@@ -2,6 +2,7 @@ package signer
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math/big"
@@ -113,26 +114,35 @@ func (c *evmChain) draft(o order) (draft, error) {
 	if p.ChainID.Cmp(new(big.Int).SetUint64(c.policy.ChainID)) != 0 {
 		return draft{}, fmt.Errorf("%w: chain id %s", ErrInvalid, p.ChainID)
 	}
-	if err := checkTransfer(o, p, to); err != nil {
-		return draft{}, err
-	}
-	fee, err := p.maxFee()
-	if err != nil {
-		return draft{}, err
-	}
-	if err := checkFee(fee, o.maxFee, c.policy.FeeCeiling); err != nil {
-		return draft{}, err
-	}
-	var contract, selector string
-	if o.Contract != "" {
-		contract, selector = p.To.Hex(), transferSelector // checkTransfer has seen to it
-	}
-	return draft{
-		contract: contract, selector: selector,
+	d := draft{
 		slot: fmt.Sprintf("%s/%d", strings.ToLower(from.Hex()), p.Nonce),
-		fee:  fee,
 		sign: func() (signature, error) { return signEVM(o.unsigned, p, key) },
-	}, nil
+	}
+	if err := d.reads(o, p, to); err != nil {
+		return draft{}, err
+	}
+	if d.fee, err = p.maxFee(); err != nil {
+		return draft{}, err
+	}
+	if err := checkFee(d.fee, o.maxFee, c.policy.FeeCeiling); err != nil {
+		return draft{}, err
+	}
+	return d, nil
+}
+
+// reads compares what the transaction does with the intent, and notes what policy asks
+// about: the contract that is called, by the sender or by the vault that it calls.
+func (d *draft) reads(o order, p evmPayload, to common.Address) error {
+	check := checkTransfer
+	if o.Kind == kindRefill {
+		d.vault, d.exec, check = hex.EncodeToString(p.To[:]), hexHash(sha256.Sum256(p.Data)), checkRefill
+	}
+	if err := check(o, p, to); err != nil || o.Contract == "" {
+		return err
+	}
+	contract, err := parseEVMAddress(o.Contract)
+	d.contract, d.selector = contract.Hex(), transferSelector
+	return err
 }
 
 // decodeEVM reads a signing payload and insists on its one canonical form:
@@ -183,8 +193,14 @@ func (c *evmChain) checkDestination(o order, from common.Address) (common.Addres
 	if err != nil {
 		return to, err
 	}
-	if o.Kind.paysOut() {
+	switch {
+	case o.Kind.paysOut():
 		return to, c.checkOutsider(to, from)
+	case o.Kind == kindRefill:
+		if to != c.hot || from != c.hot {
+			return to, fmt.Errorf("%w: a refill goes to the hot wallet, which sends it", ErrInvalid)
+		}
+		return to, nil
 	}
 	return to, c.checkOwn(o, to)
 }

@@ -74,6 +74,7 @@ type permission struct {
 	Payload   string      `json:"payload"` // SHA-256 of the unsigned transaction
 	Slot      string      `json:"slot,omitempty"`
 	Coins     []spentCoin `json:"coins,omitempty"`
+	Exec      string      `json:"exec,omitempty"` // SHA-256 of the vault's call, of a refill
 	Fee       money.Units `json:"fee"`
 	Policy    string      `json:"policyVersion,omitempty"`
 	Approvals []approval  `json:"approvals,omitempty"`

@@ -34,11 +34,21 @@ const (
 	kindGasTopUp   kind = "gas_topup"
 	kindCancel     kind = "cancel"
 	kindSweep      kind = "sweep"
+	kindRefill     kind = "refill"
 )
 
 // paysOut reports whether such an intent pays out of the hot wallet to where none of the
 // signer's keys is.
 func (k kind) paysOut() bool { return k == kindWithdrawal || k == kindSweep }
+
+// asks reports whether such an intent needs the consent of people, or the policy's word that
+// it passes without.
+func (k kind) asks() bool { return k.paysOut() || k == kindRefill }
+
+// wantsTreasury reports whether an order makes sense only where consent is verified.
+func (o order) wantsTreasury() bool {
+	return o.Kind == kindSweep || o.Kind == kindRefill || len(o.text) > 0
+}
 
 // order is a request after its own syntax was checked; what its transaction says
 // is still unknown.
@@ -154,8 +164,8 @@ func parseIntent(in *signerv1.Intent) (intent, error) {
 	if to := in.GetTo(); to == "" || len(to) > maxAddressText || len(in.GetContract()) > maxAddressText {
 		return intent{}, fmt.Errorf("%w: destination or contract of %d bytes", ErrInvalid, len(to))
 	}
-	if hasPath := in.GetToPath() != nil; hasPath == k.paysOut() {
-		return intent{}, fmt.Errorf("%w: to_path belongs to everything but withdrawals and sweeps", ErrInvalid)
+	if hasPath := in.GetToPath() != nil; hasPath == k.asks() {
+		return intent{}, fmt.Errorf("%w: to_path belongs to everything but withdrawals, sweeps and refills", ErrInvalid)
 	}
 	return intent{
 		ID: in.GetId(), Kind: k, Chain: in.GetChain(), Asset: in.GetAsset(),
@@ -185,6 +195,8 @@ func parseKind(k signerv1.IntentKind) (of kind, prefix string, err error) {
 		return kindCancel, "", nil
 	case signerv1.IntentKind_INTENT_KIND_SWEEP:
 		return kindSweep, "swp", nil
+	case signerv1.IntentKind_INTENT_KIND_REFILL:
+		return kindRefill, "rfl", nil
 	case signerv1.IntentKind_INTENT_KIND_UNSPECIFIED:
 	}
 	return "", "", fmt.Errorf("%w: intent kind %d", ErrInvalid, k)

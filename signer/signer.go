@@ -210,8 +210,8 @@ func (s *Signer) Sign(req *signerv1.SignRequest) (*signerv1.SignResponse, error)
 	if asset, known := s.assets[o.Asset]; !known || asset.Chain != o.Chain || !strings.EqualFold(asset.Contract, o.Contract) {
 		return nil, fmt.Errorf("%w: asset %.20q with this contract is not on %s", ErrInvalid, o.Asset, o.Chain)
 	}
-	if s.council == nil && (o.Kind == kindSweep || len(o.text) > 0) {
-		return nil, fmt.Errorf("%w: sweeps and intent_text need a signer with a treasury", ErrInvalid)
+	if s.council == nil && o.wantsTreasury() {
+		return nil, fmt.Errorf("%w: sweeps, refills and intent_text need a signer with a treasury", ErrInvalid)
 	}
 	d, err := c.draft(o)
 	if err != nil {
@@ -237,7 +237,7 @@ func (s *Signer) permit(o order, d draft) error {
 	at := s.journal.now(s.cfg.Clock())
 	p := permission{
 		Intent: o.intent, Attempt: o.attempt, Payload: hexHash(o.payloadHash),
-		Slot: d.slot, Coins: d.coins, Fee: d.fee, Policy: o.policy, Approvals: o.approvals,
+		Slot: d.slot, Coins: d.coins, Exec: d.exec, Fee: d.fee, Policy: o.policy, Approvals: o.approvals,
 	}
 	if s.council != nil {
 		granted, err := s.council.decide(o, d, s.book.intents[o.ID], at)

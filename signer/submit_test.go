@@ -254,10 +254,13 @@ func TestTreasuriesThatContradictThemselves(t *testing.T) {
 	c := bareChamber(t)
 	require.NoError(t, c.Close())
 	for says, change := range map[string]func(*Treasury){
-		"environment":             func(x *Treasury) { x.Environment = "" },
-		"officers":                func(x *Treasury) { x.Officers.K = 0 },
-		"on no chain":             func(x *Treasury) { x.Vaults = []VaultAddress{{"doge", coldSafe}} },
-		"vaults: transaction is":  func(x *Treasury) { x.Vaults = []VaultAddress{{evmName, "0x12"}} },
+		"environment":            func(x *Treasury) { x.Environment = "" },
+		"officers":               func(x *Treasury) { x.Officers.K = 0 },
+		"on no chain":            func(x *Treasury) { x.Vaults = []VaultAddress{{Chain: "doge", Address: coldSafe}} },
+		"vaults: transaction is": func(x *Treasury) { x.Vaults = []VaultAddress{{Chain: evmName, Address: "0x12"}} },
+		"no Safe contracts": func(x *Treasury) {
+			x.Vaults = []VaultAddress{{Chain: btcName, Address: "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", Safe: true}}
+		},
 		"policyDelay: -1":         func(x *Treasury) { x.PolicyDelay = -1 },
 		"there are 1025, at most": func(x *Treasury) { x.Vaults = make([]VaultAddress, 1025) },
 	} {

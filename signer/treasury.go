@@ -29,7 +29,7 @@ type Treasury struct {
 	// Officers are the offline keys that sign rosters.
 	Officers consent.Officers `json:"officers"`
 	// Vaults are the addresses of the house that none of the signer's keys is behind.
-	// Sweeps go there, and nowhere else.
+	// Sweeps go there, and nowhere else; refills come from those that are Safes.
 	Vaults []VaultAddress `json:"vaults,omitempty"`
 	// PolicyDelay is how many seconds before it is in force another policy has to be here.
 	PolicyDelay int64 `json:"policyDelay,omitempty"`
@@ -39,6 +39,9 @@ type Treasury struct {
 type VaultAddress struct {
 	Chain   string `json:"chain"`
 	Address string `json:"address"`
+	// Safe says that it is a Safe contract: the hot wallet sends calls of it by which it
+	// refills the hot wallet, and no others.
+	Safe bool `json:"safe,omitempty"`
 }
 
 // ParseTreasury reads a treasury's configuration from JSON. Unknown members and anything
@@ -77,8 +80,8 @@ func (t *Treasury) check() error {
 }
 
 // vaultPlaces lists the vaults by chain and place.
-func (t *Treasury) vaultPlaces(chains map[string]chain) (map[string]bool, error) {
-	places := map[string]bool{}
+func (t *Treasury) vaultPlaces(chains map[string]chain) (map[string]VaultAddress, error) {
+	places := map[string]VaultAddress{}
 	for _, v := range t.Vaults {
 		c, known := chains[v.Chain]
 		if !known {
@@ -88,7 +91,10 @@ func (t *Treasury) vaultPlaces(chains map[string]chain) (map[string]bool, error)
 		if err != nil {
 			return nil, fmt.Errorf("%w: treasury: vaults: %w", ErrPolicy, err)
 		}
-		places[placeKey(v.Chain, place)] = true
+		if _, evm := c.(*evmChain); v.Safe && !evm {
+			return nil, fmt.Errorf("%w: treasury: vaults: there are no Safe contracts on %.70q", ErrPolicy, v.Chain)
+		}
+		places[placeKey(v.Chain, place)] = v
 	}
 	return places, nil
 }
