@@ -230,7 +230,7 @@ func (t *treasuryHouse) signer(keys custodydesk.Signer, store *custodydb.Store) 
 type bothSigners struct{ hot, cold custodydesk.Signer }
 
 func (b bothSigners) Sign(ctx context.Context, r custodydesk.SignRequest) (custodydesk.Signature, error) {
-	if r.Intent.Kind == custody.IntentRefill {
+	if r.Intent.Kind == custody.IntentRefill && r.Plan.Slot == nil { // else the hot wallet sends what cosigners signed
 		return b.cold.Sign(ctx, r)
 	}
 	return b.hot.Sign(ctx, r)

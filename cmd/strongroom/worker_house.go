@@ -206,7 +206,7 @@ func (s *signerLink) Check(ctx context.Context) error {
 
 // Sign asks for a signature.
 func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signature, error) {
-	kinds := map[custody.IntentKind]signerclient.Kind{ //nolint:exhaustive // refills are for cosigners
+	kinds := map[custody.IntentKind]signerclient.Kind{
 		custody.IntentWithdrawal: signerclient.Withdrawal,
 		custody.IntentCollect:    signerclient.Collect,
 		custody.IntentGasTopUp:   signerclient.GasTopUp,
@@ -214,12 +214,13 @@ func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signatu
 		custody.IntentConsolidate: signerclient.Collect,
 		custody.IntentCancel:      signerclient.Cancel,
 		custody.IntentSweep:       signerclient.Sweep,
+		custody.IntentRefill:      signerclient.Refill, // on account chains; others are for cosigners alone
 	}
 	ask := signerclient.Request{
 		Intent: r.Intent.ID, Kind: kinds[r.Intent.Kind], Chain: r.Intent.Chain, Asset: r.Intent.Asset,
 		Attempt: r.Attempt, Plan: r.Plan, Unsigned: r.Unsigned, ToPath: r.ToPath, MaxFee: r.MaxFee,
 	}
-	if s.consent != nil && r.Intent.Kind.PaysOut() {
+	if s.consent != nil && (r.Intent.Kind.PaysOut() || r.Intent.Kind == custody.IntentRefill) {
 		var err error
 		if ask.IntentText, ask.Approvals, err = s.consent.Evidence(ctx, r.Intent.ID, r.Attempt); err != nil {
 			return desk.Signature{}, err

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"strongroom/custody"
 	"strongroom/custody/custodydb"
 	"strongroom/custody/desk"
+	"strongroom/custody/watch"
 	"strongroom/money"
 )
 
@@ -233,4 +235,46 @@ func TestRefillsThatAStrangerSends(t *testing.T) {
 	if n := h.count(`SELECT count(*) FROM custody.deposit WHERE state = 'unattributed' AND canonical AND amount = 50000`); n != 1 {
 		t.Errorf("what came is %d deposits of nobody", n)
 	}
+}
+
+// blind is a node that cannot trace: it does not say what contracts send, nor what comes
+// to one address.
+type blind struct {
+	*fakechain.Adapter
+
+	to string
+}
+
+func (b blind) Block(ctx context.Context, ref chainadapters.Ref, contracts []string) (chainadapters.Block, error) {
+	block, err := b.Adapter.Block(ctx, ref, contracts)
+	block.Untraced = true
+	block.Movements = slices.DeleteFunc(block.Movements, func(m chainadapters.Movement) bool {
+		return m.Index >= chainadapters.InternalIndex && m.Contract == "" || m.To == b.to
+	})
+	return block, err
+}
+
+// What a vault sends is no deposit either where balances alone show it.
+func TestRefillsThatNobodyTells(t *testing.T) {
+	h, _, w, info := guarded(t, "ETH")
+	h.do(w.ID, custody.WithdrawalBroadcast, "screen", "reserve", "sign", "send")
+	to, err := h.store.HotAddress(t.Context(), info.Chain)
+	h.must(err)
+	h.must2(h.chains[info.Chain].Pay(chainadapters.Payment{To: to.Address, Amount: units(70_000)}))
+	watcher, err := watch.New(watch.Config{
+		Chain: info.Chain, Adapter: blind{h.nodes[info.Chain], to.Address}, Store: h.store, Assets: h.assets, MaxReorg: finalDepth - 1, Poll: time.Millisecond, Log: quiet(),
+	})
+	h.must(err)
+	h.must(h.chains[info.Chain].Mine(finalDepth))
+	for more := true; more; {
+		more, err = watcher.Look(t.Context())
+		h.must(err)
+	}
+	h.do(w.ID, custody.WithdrawalPosted, "observe", "settle", "settle")
+	for amount, want := range map[int]int{70_000: 1, 50_000: 0, 120_000: 0} {
+		if n := h.count(`SELECT count(*) FROM custody.deposit WHERE amount = $1`, amount); n != want {
+			t.Errorf("%d deposits of %d, want %d", n, amount, want)
+		}
+	}
+	h.vaultAgrees(info, units(150_000))
 }

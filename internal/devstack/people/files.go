@@ -221,6 +221,7 @@ func firstPolicy(environment string, from time.Time) *policy.Policy {
 type place struct {
 	Chain   string `json:"chain"`
 	Address string `json:"address"`
+	Safe    bool   `json:"safe,omitempty"`
 }
 
 // signerFile is what the signer reads.
@@ -252,7 +253,7 @@ func (c *Config) files(officers consent.Officers) error {
 				Cap: u(coin.cap), Target: u(coin.target), Floor: u(coin.floor), ProofDays: 30,
 			},
 			vault.Vault{ID: "cold-" + strings.ToLower(coin.asset), Asset: coin.asset, Chain: coin.chain, Tier: vault.Cold, Descriptor: descriptor, ProofDays: 90})
-		signer.Vaults = append(signer.Vaults, place{coin.chain, address})
+		signer.Vaults = append(signer.Vaults, place{coin.chain, address, false})
 	}
 	if err := c.safe(&house, &signer); err != nil {
 		return err
@@ -278,7 +279,7 @@ func (c *Config) safe(house *setup.File, signer *signerFile) error {
 	if err != nil {
 		return fmt.Errorf("vault of %s: %w", accountChain, err)
 	}
-	signer.Vaults = append(signer.Vaults, place{accountChain, is.Address.Hex()})
+	signer.Vaults = append(signer.Vaults, place{accountChain, is.Address.Hex(), true})
 	for _, a := range accounts() {
 		var u [5]money.Units
 		for i, text := range []string{a.cap, a.target, a.floor, a.least, a.fee} {
