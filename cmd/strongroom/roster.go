@@ -19,6 +19,9 @@ import (
 // rosterCommand is what officers do without network, and how a roster gets in force.
 type rosterCommand struct {
 	Officer rosterOfficerCommand `cmd:"" help:"Draw an officer's key into a new file, and print its public part. Works without network."`
+	Add     rosterAddCommand     `cmd:"" help:"Write the next roster with one key more, for officers to sign. Works without network."`
+	Enroll  rosterEnrollCommand  `cmd:"" help:"On a development stack, whose officers' keys lie in a folder: put a key on the roster, sign and publish it in one step."`
+	Remove  rosterRemoveCommand  `cmd:"" help:"Write the next roster without a key or a person. Works without network."`
 	Sign    rosterSignCommand    `cmd:"" help:"As an officer: show a roster, and sign it into a new file. Works without network."`
 	Join    rosterJoinCommand    `cmd:"" help:"Join officers' signatures into a signed roster. Works without network."`
 	Show    rosterShowCommand    `cmd:"" help:"Show a signed roster, after verifying it."`
@@ -67,15 +70,11 @@ func (c *rosterSignCommand) Run(e *env) error {
 		}
 		return fmt.Errorf("%w: not signed: compare all of it, then give --yes-i-have-compared %s", errUsage, document)
 	}
-	text, err := cold.ReadFile(c.Key, maxRosterFile)
+	private, err := officerKey(c.Key)
 	if err != nil {
 		return err
 	}
-	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return fmt.Errorf("%w: --key: not the key of an officer, as roster officer draws it", errUsage)
-	}
-	signature, err := consent.SignRoster(r, ed25519.NewKeyFromSeed(seed))
+	signature, err := consent.SignRoster(r, private)
 	if err != nil {
 		return err
 	}
@@ -88,6 +87,19 @@ func (c *rosterSignCommand) Run(e *env) error {
 	}
 	e.printf("roster %d signed by %s in %s\n", r.Version, signature.Officer, c.Out)
 	return nil
+}
+
+// officerKey reads the key of an officer.
+func officerKey(file string) (ed25519.PrivateKey, error) {
+	text, err := cold.ReadFile(file, maxRosterFile)
+	if err != nil {
+		return nil, err
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%w: %s: not the key of an officer, as roster officer draws it", errUsage, file)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // readRoster reads a roster, laid out for people or not.

@@ -62,6 +62,55 @@ func TestRosterIsSignedByOfficers(t *testing.T) {
 	ill(t, "", "roster", "officer", "--out", file("1.key"))
 }
 
+// A roster is changed one key at a time, and each change is another version that officers
+// sign.
+func TestRostersGainAndLoseKeys(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	officer := strings.TrimSpace(well(t, "roster", "officer", "--out", file("1.key")))
+	key := func(id string) string {
+		made, err := softkey.New(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(made.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, file(id+".json"), string(text))
+		return file(id + ".json")
+	}
+	first, err := softkey.New("bob-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := consent.Roster{
+		Environment: "test", Version: 1, Created: 1_700_000_000, Expires: 1_700_086_400, RPID: "localhost", Origins: []string{"http://localhost:1"},
+		Officers: consent.Officers{Keys: []string{officer}, K: 1}, Persons: []consent.Person{{ID: "bob", Name: "Bob", Groups: []string{"treasury"}, Officer: true, Keys: []consent.Key{first.Public()}}},
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, file("1.json"), string(text))
+	ill(t, "--name", "roster", "add", key("ada-api"), "--roster", file("1.json"), "--person", "ada", "--out", file("2.json"))
+	said := well(t, "roster", "add", file("ada-api.json"), "--roster", file("1.json"), "--person", "ada", "--name", "Ada", "--group", "treasury", "--officer", "--out", file("2.json"))
+	if !strings.Contains(said, "roster 2") {
+		t.Error(said)
+	}
+	ill(t, "is on the roster", "roster", "add", key("ada-usb"), "--roster", file("2.json"), "--person", "ada", "--name", "Ada", "--out", file("3.json"))
+	well(t, "roster", "add", file("ada-usb.json"), "--roster", file("2.json"), "--person", "ada", "--out", file("3.json"))
+	ill(t, "", "roster", "add", file("ada-usb.json"), "--roster", file("3.json"), "--person", "bob", "--out", file("4.json"))
+	ill(t, "not on the roster", "roster", "remove", "ada", "--key", "ada-tv", "--roster", file("3.json"), "--out", file("4.json"))
+	well(t, "roster", "remove", "ada", "--key", "ada-api", "--roster", file("3.json"), "--out", file("4.json"))
+	well(t, "roster", "remove", "bob", "--roster", file("4.json"), "--out", file("5.json"))
+	last, err := readRoster(file("5.json"))
+	if err != nil || last.Version != 5 || len(last.Persons) != 1 || len(last.Persons[0].Keys) != 1 || last.Persons[0].Keys[0].ID != "ada-usb" || !last.Persons[0].Officer {
+		t.Errorf("%+v, %v", last, err)
+	}
+	ill(t, "", "roster", "remove", "ada", "--roster", file("5.json"), "--out", file("6.json"))
+}
+
 // ill runs a command that fails and says why.
 func ill(t *testing.T, why string, args ...string) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,7 +24,9 @@ func (s *staff) passkey(person string) passkey {
 		s.t.Fatal(err)
 	}
 	var file struct {
-		Key     struct{ Credential []byte }
+		Key struct {
+			Credential []byte `json:"credential"`
+		} `json:"key"`
 		Private []byte `json:"private"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
@@ -62,9 +65,17 @@ func TestPeopleUseThePage(t *testing.T) {
 	testenv.Browse(t, "internal/e2e/treasurypage/page.mjs", map[string]any{
 		"base": strings.TrimSuffix(status.URLs["treasury"], "/treasury"), "site": "localhost", "chromium": testenv.Chromium(t), "axe": testenv.Axe(t),
 		"screenshots": os.Getenv("TREASURY_SCREENSHOTS"), "large": large, "unwanted": unwanted, "outside": outside, "liveWithin": liveWithin,
-		"hash":   s.shows(`(?m)^hash +([0-9a-f]{64})`, "treasury", "show", large)[1],
+		"hash":       s.shows(`(?m)^hash +([0-9a-f]{64})`, "treasury", "show", large)[1],
+		"strongroom": filepath.Join(binaries(t), "strongroom"), "env": map[string]string{"STRONGROOM_ROOT": testenv.Root(t), "STRONGROOM_STATE_DIR": s.dir},
+		"folder": t.TempDir(), "treasury": filepath.Join(s.dir, "treasury"),
 		"people": map[string]passkey{"ada": s.passkey("ada"), "bob": s.passkey("bob"), "cem": s.passkey("cem")},
 	})
+	if err := os.WriteFile(s.file("cem-usb.json"), []byte(s.do("treasury", "key", "cem-usb", "--out", s.file("cem-usb.key"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.do("roster", "enroll", s.file("cem-usb.json"), "--person", "cem"); !strings.Contains(out, "roster 3 is in force") {
+		t.Errorf("enroll says %s", out)
+	}
 	s.shows(`"state": "posted"`, "withdrawals")
 	if out := s.do("check"); !strings.Contains(out, "all invariants") {
 		t.Errorf("check says %s", out)

@@ -40,6 +40,17 @@ func (p *Pages) enterPage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// enrollPage is where a device makes a passkey for the officers to put on the roster. It
+// keeps nothing and lets nobody in.
+func (p *Pages) enrollPage(w http.ResponseWriter, r *http.Request) {
+	roster, _, err := p.cfg.People.Roster(r.Context())
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	p.render(w, r.Context(), http.StatusOK, "enroll.html", enterView{shell: p.shell(nil, "").at("", "Add a passkey"), Site: roster.RPID})
+}
+
 var errNonce = fmt.Errorf("%w: this page was used before, or is older than five minutes: load it again", consent.ErrApproval)
 
 func (p *Pages) enter(w http.ResponseWriter, r *http.Request) {

@@ -34,6 +34,7 @@ func (p *Pages) routes() http.Handler {
 	mux.Handle("GET /treasury/{$}", http.RedirectHandler("/treasury/requests", http.StatusFound))
 	mux.HandleFunc("GET /treasury/enter", p.enterPage)
 	mux.HandleFunc("POST /treasury/enter", p.enter)
+	mux.HandleFunc("GET /treasury/enroll", p.enrollPage)
 	for pattern, serve := range map[string]func(*page) error{
 		"GET /treasury/requests":                    p.queue,
 		"GET /treasury/requests/{id}":               p.request,

@@ -180,6 +180,9 @@ func aboutAccess() []story {
 		{"enter", "Log in", "enter.html", func(p *Pages, f *fixtures, _ shell) (any, error) {
 			return enterView{shell: p.shell(nil, "").at("", "Log in"), Nonce: "made-up", Site: f.roster.RPID, Next: "/treasury/requests"}, nil
 		}},
+		{"enroll", "Add a passkey", "enroll.html", func(p *Pages, f *fixtures, _ shell) (any, error) {
+			return enterView{shell: p.shell(nil, "").at("", "Add a passkey"), Site: f.roster.RPID}, nil
+		}},
 		{"fault", "What is refused", "fault.html", func(p *Pages, _ *fixtures, _ shell) (any, error) {
 			err := fmt.Errorf("%w: challenge is of another intent, verdict, person, time or reason", consent.ErrApproval)
 			return faultView{shell: p.shell(nil, ""), Text: sentence(err), Fix: "Nothing was changed. Try again with your own passkey.", Next: "/treasury/storybook", Action: "To the storybook"}, nil

@@ -1,13 +1,24 @@
 // Uses the treasury's page as two people do, each in a browser with a passkey. The plan
 // comes on standard input; what is not as it should be ends the process with an error.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { accessible, close, fits, open, plan, silent, step } from "./browser.mjs";
 
 const pages = [];
 const wide = { viewport: { width: 1440, height: 1000 }, colorScheme: "dark" };
 
+const strongroom = (...args) => execFileSync(plan.strongroom, args, { env: { ...process.env, ...plan.env }, encoding: "utf8", stdio: "pipe" });
+
 // enter opens a browser of a person, with an authenticator that has their passkey.
 async function enter(person) {
+  const page = await device();
+  await page.device.send("WebAuthn.addCredential", { authenticatorId: page.authenticator, credential: { ...plan.people[person], isResidentCredential: true, rpId: plan.site, userHandle: btoa(person), signCount: 0 } });
+  return page;
+}
+
+// device opens a browser with an authenticator.
+async function device() {
   const page = await open(wide);
   pages.push(page);
   page.device = await page.context().newCDPSession(page);
@@ -16,7 +27,6 @@ async function enter(person) {
     options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
   });
   page.authenticator = authenticatorId;
-  await page.device.send("WebAuthn.addCredential", { authenticatorId, credential: { ...plan.people[person], isResidentCredential: true, rpId: plan.site, userHandle: btoa(person), signCount: 0 } });
   return page;
 }
 
@@ -223,6 +233,29 @@ async function story() {
   await visit(cem, "/treasury/freeze");
   await cem.locator("#frozen").filter({ hasText: "Signing goes on." }).waitFor();
   step("frozen by one, let go on by two");
+
+  // Somebody new: a device makes a passkey, officers sign the next roster, and it logs in.
+  const dan = await device();
+  await dan.goto(plan.base + "/treasury/enroll");
+  await screen(dan, "enroll");
+  await dan.getByLabel("Your id on the roster").fill("dan");
+  await dan.getByLabel("Name of the key").fill("dan-phone");
+  await dan.getByRole("button", { name: "Make a passkey" }).click();
+  await dan.locator("#made").waitFor();
+  const at = (name) => `${plan.folder}/${name}`;
+  writeFileSync(at("key.json"), await dan.locator("#made-key").textContent());
+  const added = strongroom("roster", "add", at("key.json"), "--roster", plan.treasury + "/roster.json", "--person", "dan", "--name", "Dan", "--group", "treasury", "--out", at("next.json"));
+  assert.ok(added.includes((await dan.locator("#made-hash").textContent()).replaceAll(" ", "")), added);
+  let hash = "";
+  try { strongroom("roster", "sign", at("next.json"), "--key", plan.treasury + "/officers/1.key", "--out", at("1.sig")); } catch (e) { hash = /--yes-i-have-compared ([0-9a-f]{64})/.exec(e.stderr)[1]; }
+  for (const officer of ["1", "3"]) strongroom("roster", "sign", at("next.json"), "--key", `${plan.treasury}/officers/${officer}.key`, "--out", at(officer + ".sig"), "--yes-i-have-compared", hash);
+  strongroom("roster", "join", at("next.json"), at("1.sig"), at("3.sig"), "--out", at("signed.json"));
+  strongroom("roster", "publish", at("signed.json"));
+  await dan.goto(plan.base + "/treasury/people");
+  await login(dan);
+  await dan.waitForURL("**/treasury/people");
+  assert.match(await dan.locator(".people").textContent(), /Dan \(you\)/);
+  step("somebody new is on the roster, and in");
 
   await bob.getByRole("button", { name: "Leave" }).click();
   await bob.waitForURL("**/treasury/enter");

@@ -1,7 +1,7 @@
 // What pages do in the browser beside htmx. There is no inline script anywhere.
 import { countdowns, listen, now } from "./live.js";
-import { assert, fill, why } from "./passkey.js";
-import { consentMessage, differences, freezeMessage, intentHash, loginMessage, whole } from "./words.js";
+import { assert, fill, make, why } from "./passkey.js";
+import { consentMessage, differences, freezeMessage, hex, intentHash, loginMessage, whole } from "./words.js";
 
 const $ = (selector) => document.querySelector(selector);
 const { person, environment } = document.body.dataset;
@@ -21,6 +21,20 @@ function enter() {
     busy(form.querySelector("button"), $("#said"), async () => {
       fill(form, await assert(loginMessage({ environment, nonce: form.dataset.nonce }), form.dataset.site));
       form.submit();
+    });
+  });
+}
+
+function enroll() {
+  const form = $("#enroll");
+  form?.addEventListener("submit", (e) => {
+    e.preventDefault();
+    busy(form.querySelector("button"), $("#said"), async () => {
+      const { key, hash } = await make(form.elements.person.value, form.elements.key.value, form.dataset.site);
+      $("#made-key").textContent = JSON.stringify(key, null, 2);
+      $("#made-hash").textContent = hex(hash).match(/.{4}/g).join(" ");
+      $("#made").hidden = false;
+      $("#made-key").focus();
     });
   });
 }
@@ -132,6 +146,7 @@ function tabs() {
 }
 
 enter();
+enroll();
 freeze();
 dialog();
 tabs();
