@@ -67,6 +67,11 @@ bench-matching: build
 bench-settle: servers build
 	@exec bin/strongroom bench-settle $(ARGS)
 
+## bench-treasury: measure the queue's page, what is told live, the signer with approvals, and its keystores
+.PHONY: bench-treasury
+bench-treasury: servers
+	@$(GO) test -run '^$$' -count 3 -bench 'QueuePage|Told|Consented|SignByKeystore' ./internal/e2e/treasurypage ./treasury/desk ./signer
+
 ## chaos-matching: kill nodes of a shard of matching under load, 50 times of three and of one
 .PHONY: chaos-matching
 chaos-matching: servers

@@ -75,8 +75,7 @@ func List(ctx context.Context, db DB, f treasury.Filter, groups []string) (treas
 func filtered(f treasury.Filter, groups []string) *where {
 	w := &where{}
 	if f.Person != "" {
-		w.add(`r.state = 'waiting' AND r.asked && ? AND lower(r.requester) <> ?`, groups, f.Person)
-		w.add(`NOT EXISTS (SELECT FROM treasury.approval a WHERE a.request = r.id AND a.person = ?)`, f.Person)
+		w.add(`r.state = 'waiting' AND r.asked && ? AND lower(r.requester) <> ? AND ? <> ALL (r.said)`, groups, f.Person, f.Person)
 	}
 	if len(f.States) == 1 { // written out, so that the index of what waits is of use
 		w.add(`r.state = '` + string(state(f.States[0])) + `'`)

@@ -200,7 +200,8 @@ func MoveRequest(ctx context.Context, db DB, r *Row, step Step) error {
 	if !step.To.Open() {
 		ended = step.At
 	}
-	err := won(db.Exec(ctx, `UPDATE treasury.request SET state = $4, version = version + 1, missing = $5, asked = $6, ended = $7, outcome = $8, superseded = $9
+	err := won(db.Exec(ctx, `UPDATE treasury.request SET state = $4, version = version + 1, missing = $5, asked = $6, ended = $7, outcome = $8, superseded = $9,
+			said = ARRAY(SELECT DISTINCT person FROM treasury.approval WHERE request = $1)
 		WHERE id = $1 AND state = $2 AND version = $3`, r.ID, r.State, r.Version, step.To, missing, asked, absent(ended), step.Outcome, step.Superseded))
 	if err != nil {
 		return fmt.Errorf("move request %s from %s to %s: %w", r.ID, r.State, step.To, err)
