@@ -65,6 +65,9 @@ func (t *treasuryHouse) policyInForce(e *env) (*policy.Policy, error) {
 
 // known finds assets for sentences.
 func (t *treasuryHouse) known(code string) (money.Asset, bool) {
+	if t.assets == nil {
+		return money.Asset{}, false
+	}
 	info, known := t.assets.AssetByCode(code)
 	return info.Asset, known
 }

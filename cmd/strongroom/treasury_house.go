@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,6 +20,7 @@ import (
 	"strongroom/money"
 	signerclient "strongroom/signer/client"
 	"strongroom/treasury"
+	"strongroom/treasury/addressbook"
 	"strongroom/treasury/desk"
 	"strongroom/treasury/envoy"
 	"strongroom/treasury/gate"
@@ -37,7 +39,7 @@ type treasuryFlag struct {
 // treasuryHouse is the treasury as a process works it; nil where there is none.
 type treasuryHouse struct {
 	file     *setup.File
-	assets   *assetView // of the command line
+	assets   *assetView // nil: amounts are in base units
 	desk     *desk.Desk
 	gate     *gate.Gate
 	vaults   vaultcoins.Vaults
@@ -58,13 +60,15 @@ func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*tr
 	if err != nil {
 		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
 	}
+	house := &treasuryHouse{file: f}
 	d, err := desk.New(desk.Config{
 		Pool: pool, Environment: environment, Officers: f.Officers, Addresses: f.Addresses(), PolicyLock: time.Duration(f.PolicyLock),
-		Clock: e.clock, Log: e.log,
+		Known: knownTo(pool), Assets: house.known, Clock: e.clock, Log: e.log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	house.desk = d
 	beside := func(name string) ([]byte, error) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(path), name)
@@ -82,7 +86,18 @@ func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*tr
 	if _, err := d.PublishRoster(e.ctx, roster); err != nil && !errors.Is(err, treasury.ErrInvalid) {
 		return nil, fmt.Errorf("publish roster: %w", err) // an older one than is in force is none of our business
 	}
-	return &treasuryHouse{file: f, desk: d}, nil
+	return house, nil
+}
+
+// knownTo lists the addresses that a customer paid or was paid by.
+func knownTo(pool *pgxpool.Pool) func(ctx context.Context, owner, chain string) ([]string, error) {
+	return func(ctx context.Context, owner, chain string) ([]string, error) {
+		customer, is := strings.CutPrefix(owner, addressbook.Customer(""))
+		if !is {
+			return nil, nil
+		}
+		return custodydb.KnownAddresses(ctx, pool, customer, chainadapters.ChainID(chain), addressbook.MaxKnown)
+	}
 }
 
 // keepVaults makes the vaults of the configuration, and changes their terms where those
@@ -110,6 +125,7 @@ func (t *treasuryHouse) keepVaults(ctx context.Context) error {
 
 // attach puts the treasury between custody and its signer.
 func (t *treasuryHouse) attach(h *house) error {
+	t.assets = h.assets
 	chains := map[chainadapters.ChainID]gate.Chain{}
 	for _, chain := range h.chains {
 		fee, known := t.file.MaxFees[string(chain.Chain)]
@@ -200,6 +216,21 @@ func vaultsOf(f *setup.File, chains []chainadapters.Config) (vaultcoins.Vaults, 
 		}
 	}
 	vaults, err := vaultcoins.Open(descriptors)
+	if err != nil {
+		return nil, fmt.Errorf("--treasury-file: %w", err)
+	}
+	return vaults, nil
+}
+
+// safesOf are the vaults of a configuration that are Safes.
+func safesOf(f *setup.File) (vaultsafe.Vaults, error) {
+	descriptions := map[string]string{}
+	for _, v := range f.Vaults {
+		if vaultsafe.Is(v.Descriptor) {
+			descriptions[v.ID] = v.Descriptor
+		}
+	}
+	vaults, err := vaultsafe.Open(descriptions)
 	if err != nil {
 		return nil, fmt.Errorf("--treasury-file: %w", err)
 	}

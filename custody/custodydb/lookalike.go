@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"strongroom/chainadapters"
 	"strongroom/custody"
 )
 
@@ -46,4 +48,21 @@ func (s *Store) lookAlike(ctx context.Context, w custody.Withdrawal) error {
 		return fmt.Errorf("%w: %w", custody.ErrDestination, custody.ErrLookAlike)
 	}
 	return nil
+}
+
+// KnownAddresses lists the addresses on a chain that a customer paid, or was paid by, in
+// order, at most limit.
+func KnownAddresses(ctx context.Context, pool *pgxpool.Pool, customer string, chain chainadapters.ChainID, limit int) ([]string, error) {
+	rows, err := pool.Query(ctx, `SELECT address FROM (
+			SELECT destination AS address FROM custody.withdrawal WHERE customer = $1 AND chain = $2 AND state NOT IN ('rejected', 'cancelled', 'expired', 'blocked')
+			UNION SELECT address FROM custody.payer WHERE customer = $1 AND chain = $2) known
+		ORDER BY address LIMIT $3`, customer, chain, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read addresses that %s knows: %w", customer, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read addresses that %s knows: %w", customer, err)
+	}
+	return list, nil
 }

@@ -3,12 +3,14 @@ package custodydb_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 
 	"strongroom/chainadapters"
 	"strongroom/chainadapters/fakechain"
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 	"strongroom/custody/custodytest"
 	"strongroom/money"
 )
@@ -80,6 +82,16 @@ func TestLookAlikeIsRefused(t *testing.T) {
 	}
 	allowed("the other was cancelled", "cus_c", twin, false)
 	refused("it resembles what was paid by the third", "cus_c", known)
+	for customer, want := range map[string][]string{"cus_b": {twin}, "cus_c": {twin}, "cus_d": nil} {
+		list, err := custodydb.KnownAddresses(ctx, k.Pool, customer, custodytest.Accounts, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = slices.DeleteFunc(list, func(a string) bool { return a != known && a != twin }) // who paid them is known, too
+		if !slices.Equal(list, want) {
+			t.Errorf("%s knows %v, want %v", customer, list, want)
+		}
+	}
 }
 
 // TestPayersAreKnownNotTrusted: who paid makes an address known once that was

@@ -163,7 +163,7 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, is *rules, row *treasurydb
 	if err != nil {
 		return err
 	}
-	decision := verdict(is, i, &facts)
+	decision := d.verdict(is, i, &facts)
 	lives := allowedLife
 	if decision.Outcome == policy.Quorum {
 		lives = min(decision.Lives, intent.MaxLife)
@@ -190,9 +190,11 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, is *rules, row *treasurydb
 }
 
 // verdict is the policy's; that signing goes on is for officers to say, whatever it says.
-func verdict(is *rules, i *intent.Intent, facts *policy.Facts) policy.Decision {
+func (d *Desk) verdict(is *rules, i *intent.Intent, facts *policy.Facts) policy.Decision {
 	if i.Action != intent.Unfreeze {
-		return is.policy.Decide(facts)
+		decision := is.policy.Decide(facts)
+		decision.Sentence = is.policy.Explain(facts, d.cfg.Assets)
+		return decision
 	}
 	requirement := is.roster.Unfreezing()
 	return policy.Decision{

@@ -29,7 +29,7 @@ const (
 	clockSkew = time.Minute
 )
 
-// Config holds the collaborators of a Desk; all are needed but Known and Pace.
+// Config holds the collaborators of a Desk; all are needed but Known, Assets and Pace.
 type Config struct {
 	Pool        *pgxpool.Pool
 	Environment string
@@ -41,9 +41,11 @@ type Config struct {
 	PolicyLock time.Duration
 	// Known lists what an owner paid, or was paid by, on a chain. Nil knows nothing.
 	Known func(ctx context.Context, owner, chain string) ([]string, error)
-	Clock func() time.Time
-	Log   *slog.Logger
-	Pace  time.Duration // between looks for what time has ended; 5 s where zero
+	// Assets lets sentences have amounts in wholes. Nil knows none.
+	Assets policy.Assets
+	Clock  func() time.Time
+	Log    *slog.Logger
+	Pace   time.Duration // between looks for what time has ended; 5 s where zero
 }
 
 // Desk keeps requests and what they are about. It is safe for concurrent use, by several

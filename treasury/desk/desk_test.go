@@ -19,6 +19,7 @@ func TestTwoPeopleAgree(t *testing.T) {
 	require.Equal(t, treasury.Waiting, r.State)
 	require.Equal(t, "rest", r.Rule)
 	require.Contains(t, r.Sentence, "2 of treasury")
+	require.Contains(t, r.Sentence, "5 ETH")
 	require.Equal(t, "2 of treasury", r.Missing)
 	require.Equal(t, r, h.read(r.ID))
 

@@ -105,7 +105,7 @@ func (h *house) restart() {
 	h.Desk, err = desk.New(desk.Config{
 		Pool: h.pool, Environment: environment, Officers: h.people.Trust().Officers,
 		Addresses:  addressbook.Terms{Wait: time.Hour, AlikeWait: 2 * time.Hour},
-		PolicyLock: time.Hour, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Pace: 10 * time.Millisecond,
+		PolicyLock: time.Hour, Assets: func(code string) (money.Asset, bool) { return money.Asset{Code: code, Scale: 3}, code == "ETH" }, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Pace: 10 * time.Millisecond,
 	})
 	require.NoError(h.tb, err)
 }
