@@ -1,9 +1,10 @@
-// Compiles contracts/src to contracts/artifacts with the pinned compiler:
+// Compiles contracts/src to contracts/artifacts with the pinned compiler, and takes
+// out of Safe's own npm package what the house needs of it:
 //   node contracts/build.mjs
 // The output depends on the sources and the pinned packages only, so that
 // `make gen` can fail where the committed artifacts are out of date.
 import { createRequire } from "node:module";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -43,4 +44,25 @@ for (const file of names) {
     writeFileSync(join(here, "artifacts", `${name}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
     console.log(`contracts/artifacts/${name}.json`);
   }
+}
+
+// Safe, as its makers compiled it: what is deployed is compared with the code hashes
+// that they published (chainadapters/evm/safe has them).
+const safe = join(modules, "@safe-global", "safe-contracts");
+const { version } = JSON.parse(readFileSync(join(safe, "package.json"), "utf8"));
+const safeWanted = "1.4.1";
+if (version !== safeWanted) throw new Error(`Safe ${safeWanted} is wanted, found ${version}: run npm ci in tools/npm`);
+mkdirSync(join(here, "artifacts", "safe"), { recursive: true });
+for (const path of [
+  "Safe.sol/Safe",
+  "proxies/SafeProxy.sol/SafeProxy",
+  "proxies/SafeProxyFactory.sol/SafeProxyFactory",
+  "handler/CompatibilityFallbackHandler.sol/CompatibilityFallbackHandler",
+  "libraries/MultiSendCallOnly.sol/MultiSendCallOnly",
+]) {
+  const made = JSON.parse(readFileSync(join(safe, "build", "artifacts", "contracts", `${path}.json`), "utf8"));
+  const name = made.contractName;
+  const artifact = { name, compiler: `@safe-global/safe-contracts ${version}`, abi: made.abi, bytecode: made.bytecode };
+  writeFileSync(join(here, "artifacts", "safe", `${name}.json`), `${JSON.stringify(artifact)}\n`);
+  console.log(`contracts/artifacts/safe/${name}.json`);
 }

@@ -1,7 +1,8 @@
 // Package contracts carries compiled contracts for development and tests. The
 // sources are in src/, and `node contracts/build.mjs` compiles them with the
-// pinned compiler. It never talks to a node and holds nothing that is deployed
-// to a production chain.
+// pinned compiler; those of Safe are in artifacts/safe as their makers published
+// them. It never talks to a node, and nothing in it is deployed to a production
+// chain.
 package contracts
 
 import (
@@ -22,7 +23,7 @@ var ErrUnknown = errors.New("no such contract")
 // Artifact is one compiled contract.
 type Artifact struct {
 	Name     string
-	Compiler string          // version of solc
+	Compiler string          // version of solc, or the package that it was taken from
 	ABI      json.RawMessage // as the compiler wrote it
 	Code     []byte          // creation bytecode; constructor arguments follow it
 }
@@ -42,6 +43,11 @@ func Named(name string) (Artifact, error) {
 	}
 	return read(data)
 }
+
+// Safe returns one of the contracts of Safe 1.4.1 as published: Safe (the singleton),
+// SafeProxy, SafeProxyFactory, CompatibilityFallbackHandler or MultiSendCallOnly.
+// ErrUnknown.
+func Safe(name string) (Artifact, error) { return Named("safe/" + name) }
 
 func read(data []byte) (Artifact, error) {
 	var file struct {

@@ -24,7 +24,7 @@ func layout() []rule {
 		{"internal/archtest", ""},
 		{"internal/testenv", "internal/devstack internal/id internal/pg"},
 		{"internal/devstack/people", "money chainadapters/bitcoin/multisig treasury/..."},
-		{"internal/devstack/...", "money chainadapters chainadapters/bitcoin/network contracts internal/devstack/... internal/mtls"},
+		{"internal/devstack/...", "money chainadapters chainadapters/bitcoin/network chainadapters/evm/safe/... contracts internal/devstack/... internal/mtls"},
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
 		{"internal/bench/...", "*"},
@@ -54,7 +54,7 @@ func layout() []rule {
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/vaultcoins", "money chainadapters chainadapters/bitcoin/multisig custody custody/custodydb custody/desk"},
-		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe custody custody/custodydb custody/desk"},
+		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe/... custody custody/custodydb custody/desk"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
@@ -64,6 +64,8 @@ func layout() []rule {
 		{"chainadapters/all", "chainadapters/..."},
 		{"chainadapters/chaintest/nodes", "money contracts chainadapters/... internal/devstack internal/testenv"},
 		{"chainadapters/chaintest/...", "money contracts chainadapters/..."},
+		{"chainadapters/evm/safe", ""}, // machines without network have it: no node's client
+		{"chainadapters/evm/safe/safechain", "chainadapters/evm/safe contracts"},
 		{"chainadapters/bitcoin/network", ""},
 		{"chainadapters/bitcoin/multisig", "money chainadapters/bitcoin/network"},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
