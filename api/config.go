@@ -66,6 +66,9 @@ type Config struct {
 	WithdrawalLog WithdrawalLog
 	Events        Events
 	Chains        Chains
+	// Allowed is customers' address books; nil where nobody of the house is asked. Their paths
+	// are not there then.
+	Allowed *Allowed
 	// Trading is what trades; nil where the platform does not. Its paths are not there then.
 	Trading *Trading
 	// Pages serves /trade and /static, with headers of its own; nil for none.

@@ -11,6 +11,8 @@ import (
 	"strongroom/identity/reqsign"
 	"strongroom/ledger"
 	"strongroom/trading"
+	"strongroom/treasury"
+	"strongroom/treasury/addressbook"
 )
 
 // rule maps an error of a domain to a problem. The text of such an error is made
@@ -42,6 +44,11 @@ func rules() []rule {
 		{custody.ErrNotFound, codeNotFound, "", "", false},
 		{custody.ErrConflict, codeConflict, "", "", false},
 		{custody.ErrIllegal, codeConflict, "", "", false},
+		{addressbook.ErrOwn, codeDestination, "body.address", "send an outside address", false},
+		{addressbook.ErrInvalid, codeInvalid, "body", "send a label of printable characters and an address of the chain", false},
+		{addressbook.ErrThere, codeConflict, "body.address", "it is in your book: list it, or remove it first", false},
+		{addressbook.ErrState, codeConflict, "", "", false},
+		{treasury.ErrUnknown, codeNotFound, "", "", false},
 		{assets.ErrNotFound, codeAsset, "body.asset", "use a code that GET /v1/assets lists", false},
 		{trading.ErrIdempotency, codeIdempotency, "header.Idempotency-Key", "use a new key for another request", false},
 		{trading.ErrNotFound, codeNotFound, "", "", false},

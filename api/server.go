@@ -88,6 +88,7 @@ func (s *Server) routes() {
 	s.routeAddresses()
 	s.routeDeposits()
 	s.routeWithdrawals()
+	s.routeAddressBook()
 	s.routeEntries()
 	s.routeChains()
 	s.routeEvents()

@@ -31,6 +31,7 @@ import (
 type apiCommand struct {
 	stateFlag
 	shardFlags
+	treasuryFlag
 
 	Database    string `name:"database-url" help:"PostgreSQL connection string." env:"STRONGROOM_DATABASE_URL" required:"" placeholder:"URL"`
 	Listen      string `help:"Address of the REST interface." env:"STRONGROOM_API_LISTEN" default:"127.0.0.1:18080"`
@@ -89,6 +90,9 @@ func (c *apiCommand) Run(e *env) (err error) {
 	defer engine.Close()
 	gate := newCachedGate(func(ctx context.Context) error { return engineHealth(ctx, engine) }, e.clock)
 	cfg := house.config(book)
+	if cfg.Allowed, err = house.allowed(e, c.Treasury, c.Environment, pool); err != nil {
+		return err
+	}
 	cfg.Addr, cfg.AllowRemote, cfg.Log, cfg.Clock, cfg.Metrics = c.Listen, c.AllowRemote, e.log, e.clock, metrics
 	cfg.Gate, cfg.Ready = gate, map[string]api.Gate{"database": api.GateFunc(pool.Ping), "workflows": gate}
 	cfg.Tracer = tracing.Provider.Tracer("strongroom/api")
@@ -109,6 +113,8 @@ type apiHouse struct {
 	cursorKey []byte
 	registry  *assets.Registry
 	store     *custodydb.Store
+	view      *assetView
+	adapters  map[chainadapters.ChainID]chainadapters.Adapter
 	floor     *floor // nil where the platform does not trade
 }
 
@@ -121,12 +127,10 @@ func (c *apiCommand) house(e *env, pool *pgxpool.Pool, book *ledger.Ledger, metr
 	if h.registry, err = assets.New(assets.Config{Pool: pool, Clock: e.clock}); err != nil {
 		return nil, err
 	}
-	var view *assetView
-	h.store, view, err = c.custody(e, custodydb.Config{Pool: pool, Ledger: book, Environment: c.Environment, Clock: e.clock}, h.registry)
-	if err != nil {
+	if err := c.custody(e, h, custodydb.Config{Pool: pool, Ledger: book, Environment: c.Environment, Clock: e.clock}); err != nil {
 		return nil, err
 	}
-	h.floor, err = c.floor(e, floorConfig{pool: pool, book: book, assets: view, custody: h.store, ids: h.ids, metrics: metrics})
+	h.floor, err = c.floor(e, floorConfig{pool: pool, book: book, assets: h.view, custody: h.store, ids: h.ids, metrics: metrics})
 	return h, err
 }
 
@@ -171,25 +175,35 @@ func sealFile(given, dir string) string {
 
 // custody opens custody's memory with the chains of the file, whose public keys
 // the signer gives.
-func (c *apiCommand) custody(e *env, cfg custodydb.Config, registry *assets.Registry) (*custodydb.Store, *assetView, error) {
-	view, err := newAssetView(e.ctx, registry, e.log)
-	if err != nil {
-		return nil, nil, err
+func (c *apiCommand) custody(e *env, h *apiHouse, cfg custodydb.Config) (err error) {
+	if h.view, err = newAssetView(e.ctx, h.registry, e.log); err != nil {
+		return err
 	}
-	go every(e.ctx, refreshEvery, func() { view.refresh(e.ctx) })
-	cfg.Assets = view
+	go every(e.ctx, refreshEvery, func() { h.view.refresh(e.ctx) })
+	cfg.Assets = h.view
 	chains, err := readChains(c.Chains)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if cfg.Adapters, err = openAdapters(chains); err != nil {
-		return nil, nil, err
+	if h.adapters, err = openAdapters(chains); err != nil {
+		return err
 	}
+	cfg.Adapters = h.adapters
 	if cfg.XPubs, err = c.publicKeys(e.ctx, chains); err != nil {
-		return nil, nil, err
+		return err
 	}
-	store, err := custodydb.New(cfg)
-	return store, view, err
+	h.store, err = custodydb.New(cfg)
+	return err
+}
+
+// allowed is customers' address books; nil where nobody of the house is asked.
+func (h *apiHouse) allowed(e *env, file, environment string, pool *pgxpool.Pool) (*api.Allowed, error) {
+	house, err := openTreasuryDesk(e, file, environment, pool)
+	if house == nil || err != nil {
+		return nil, err
+	}
+	house.assets = h.view
+	return &api.Allowed{Book: house.desk, Canonical: func(chain, address string) (string, error) { return canonical(h.adapters, chain, address) }}, nil
 }
 
 // publicKeys asks the signer, which may still be starting.

@@ -21,6 +21,7 @@ type clientCommands struct {
 	Customers   customersCommand   `cmd:"" help:"Create and list customers, as the operator." group:"Client"`
 	Address     addressCommand     `cmd:"" help:"Ask for the deposit address of an asset." group:"Client"`
 	Balances    balancesCommand    `cmd:"" help:"Show balances." group:"Client"`
+	AddressBook addressBookCommand `cmd:"" name:"address-book" help:"List, allow and remove outside addresses of yours." group:"Client"`
 	Deposits    depositsCommand    `cmd:"" help:"List deposits; release what is in quarantine." group:"Client"`
 	Withdraw    withdrawCommand    `cmd:"" help:"Withdraw to an outside address." group:"Client"`
 	Withdrawals withdrawalsCommand `cmd:"" help:"List withdrawals, newest first." group:"Client"`

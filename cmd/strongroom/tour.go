@@ -145,14 +145,9 @@ func openTourBooks(whole *env, vars map[string]string) (*tourBooks, error) {
 	if b.registry, err = assets.New(assets.Config{Pool: b.pool, Clock: e.clock}); err != nil {
 		return nil, err
 	}
-	chains, err := readChains(c.Chains)
-	if err != nil {
-		return nil, err
-	}
-	if b.adapters, err = openAdapters(chains); err != nil {
-		return nil, err
-	}
-	b.store, _, err = c.custody(&e, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock}, b.registry)
+	h := &apiHouse{registry: b.registry}
+	err = c.custody(&e, h, custodydb.Config{Pool: b.pool, Ledger: b.book, Environment: c.Environment, Clock: e.clock})
+	b.store, b.adapters = h.store, h.adapters
 	return b, err
 }
 

@@ -23,7 +23,7 @@ func layout() []rule {
 		// What only development, tests and measurements need.
 		{"internal/archtest", ""},
 		{"internal/testenv", "internal/devstack internal/id internal/pg"},
-		{"internal/devstack/people", "money chainadapters/bitcoin/multisig treasury/..."},
+		{"internal/devstack/people", "money chainadapters/bitcoin/multisig chainadapters/evm/safe treasury/..."},
 		{"internal/devstack/...", "money chainadapters chainadapters/bitcoin/network chainadapters/evm/safe/... contracts internal/devstack/... internal/mtls"},
 		{"internal/tour", "money api/client"},
 		{"internal/e2e/...", "*"},
@@ -54,7 +54,7 @@ func layout() []rule {
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/vaultcoins", "money chainadapters chainadapters/bitcoin/multisig custody custody/custodydb custody/desk"},
-		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe/... custody custody/custodydb custody/desk"},
+		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe/... custody custody/custodydb custody/desk treasury/consent"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
 		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig"}, // no node, no SQL
@@ -69,6 +69,7 @@ func layout() []rule {
 		{"chainadapters/bitcoin/network", ""},
 		{"chainadapters/bitcoin/multisig", "money chainadapters/bitcoin/network"},
 		{"chainadapters/bitcoin", "money chainadapters chainadapters/bitcoin/network"},
+		{"chainadapters/evm", "money chainadapters chainadapters/evm/safe"},
 		{"chainadapters/...", "money chainadapters"},
 		// Tokens hold keys and know nothing of what is signed.
 		{"signer/hsm/...", "signer/hsm/hsmtest"},
@@ -96,7 +97,7 @@ func layout() []rule {
 
 		// Front doors know domains, never adapters.
 		{"api/client", "identity/reqsign internal/id"},
-		{"api/...", "money ledger identity/... assets custody chainadapters trading feed matching/engine internal/id internal/kv internal/obs api/..."},
+		{"api/...", "money ledger identity/... assets custody chainadapters treasury treasury/addressbook trading feed matching/engine internal/id internal/kv internal/obs api/..."},
 
 		{"web/site", "internal/kv"},
 		{"web/treasury/...", "money treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook internal/kv web/site web/treasury"},
