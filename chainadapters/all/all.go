@@ -48,6 +48,20 @@ func Open(cfg chainadapters.Config) (chainadapters.Adapter, error) {
 	return adapter, nil
 }
 
+// Nodes returns one adapter for each node that cfg.URL names, for what is asked of every
+// one of them. Errors as of Open.
+func Nodes(cfg chainadapters.Config) ([]chainadapters.Adapter, error) {
+	var nodes []chainadapters.Adapter
+	for one := range strings.SplitSeq(cfg.URL, ",") {
+		node, err := Open(own(cfg, strings.TrimSpace(one)))
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes, nil
+}
+
 // openNodes opens one adapter for each node that cfg.URL names, and a quorum over
 // them where there are several.
 func openNodes(cfg chainadapters.Config, open func(chainadapters.Config) (chainadapters.Adapter, error)) (chainadapters.Adapter, error) {

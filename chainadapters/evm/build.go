@@ -64,6 +64,8 @@ type call struct {
 	from, to common.Address
 	value    money.Units
 	data     []byte
+	// by is what the contract that is called does in turn, where a vault pays; else nil.
+	by *call
 }
 
 // planCall reads the one call of a plan.
@@ -76,6 +78,14 @@ func planCall(plan chainadapters.Plan) (call, error) {
 		return call{}, fmt.Errorf("%w: sender: %w", chainadapters.ErrPlan, err)
 	}
 	pay := plan.Payments[0]
+	if pay.Vault != "" || len(plan.Exec) > 0 {
+		return vaultCall(from, pay, plan.Exec)
+	}
+	return directCall(from, pay)
+}
+
+// directCall is what the sender does itself.
+func directCall(from common.Address, pay chainadapters.Payment) (call, error) {
 	to, err := parseAddress(pay.To)
 	if err != nil {
 		return call{}, fmt.Errorf("%w: recipient: %w", chainadapters.ErrPlan, err)

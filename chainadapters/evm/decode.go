@@ -26,7 +26,8 @@ const transferLength = len(transferSelector) + 2*wordLength
 const maxRawBytes = 128 << 10
 
 // Decode reads a raw signed transaction as Build makes them: type 2, this chain
-// id, empty access list, a native payment or an ERC-20 transfer. The sender is
+// id, empty access list, a native payment or an ERC-20 transfer, of the sender or of a
+// Safe by a call that its owners signed. The sender is
 // recovered from the signature. Everything else is ErrTransaction.
 func (a *Adapter) Decode(raw []byte) (chainadapters.Signed, error) {
 	tx, from, err := a.decode(raw)
@@ -77,6 +78,13 @@ func paymentOf(tx *types.Transaction) (chainadapters.Payment, error) {
 	}
 	if len(tx.Data()) == 0 {
 		return chainadapters.Payment{To: tx.To().Hex(), Amount: value}, nil
+	}
+	if isExec(tx.Data()) && value.IsZero() {
+		payment, _, err := vaultPayment(*tx.To(), tx.Data())
+		if err != nil {
+			return payment, fmt.Errorf("%w: %w", ErrTransaction, err)
+		}
+		return payment, nil
 	}
 	to, amount, ok := parseTransfer(tx.Data())
 	if !ok || !value.IsZero() {

@@ -96,6 +96,12 @@ func (a *Adapter) estimate(ctx context.Context, c call) (uint64, error) {
 	if gas == nil || *gas == 0 {
 		return 0, fmt.Errorf("%w: no estimate of gas", chainadapters.ErrIncomplete)
 	}
+	if c.by != nil { // a Safe does not look at what a token answers it
+		inner := map[string]any{"from": c.by.from, "to": c.by.to, "data": hexutil.Bytes(c.by.data), "input": hexutil.Bytes(c.by.data)}
+		if err := a.tryToken(ctx, *c.by, inner); err != nil {
+			return 0, err
+		}
+	}
 	return uint64(*gas), a.tryToken(ctx, c, args)
 }
 

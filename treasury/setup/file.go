@@ -39,6 +39,9 @@ type File struct {
 	// Moves are what sweeps and refills keep to, by asset. An asset without is not moved.
 	Moves  map[string]Moves `json:"moves"`
 	Vaults []vault.Vault    `json:"vaults"`
+	// Deployers are who deployed the contracts that Safes are made of, by chain, where that
+	// is not who did on public chains.
+	Deployers map[string]string `json:"deployers,omitempty"`
 }
 
 // Moves are vault.Terms, in base units.
@@ -85,6 +88,18 @@ func (f *File) Check() error {
 	for asset, m := range f.Moves {
 		if err := m.Terms().Check(); err != nil {
 			return fmt.Errorf("%w: moves: %s: %w", ErrFile, asset, err)
+		}
+	}
+	return f.checkVaults()
+}
+
+// addressLength is that of an address of a chain with accounts, as text.
+const addressLength = 42
+
+func (f *File) checkVaults() error {
+	for chain, deployer := range f.Deployers {
+		if len(deployer) != addressLength || deployer[:2] != "0x" {
+			return fmt.Errorf("%w: deployers: %s: %.60q is no address", ErrFile, chain, deployer)
 		}
 	}
 	seen := map[string]bool{}

@@ -7,34 +7,35 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"strongroom/chainadapters/evm/safe"
 	"strongroom/treasury/vaultsafe"
 )
 
 func owner(n byte) common.Address { return common.BytesToAddress([]byte{0xab, n, 0xcd}) }
 
-func described() vaultsafe.Vault {
-	return vaultsafe.Vault{
-		ChainID: 31337, Version: vaultsafe.Version, Address: common.BytesToAddress([]byte("a safe")), Threshold: 2,
+func described() safe.Vault {
+	return safe.Vault{
+		ChainID: 31337, Version: safe.Version, Address: common.BytesToAddress([]byte("a safe")), Threshold: 2,
 		Owners: []common.Address{owner(1), owner(2), owner(3)},
 	}
 }
 
 func TestDescriptionsAreReadBack(t *testing.T) {
 	v := described()
-	got, err := vaultsafe.Parse(v.String())
+	got, err := vaultsafe.Parse(vaultsafe.Describe(v))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.String() != v.String() || len(got.Owners) != 3 || got.Threshold != 2 || got.ChainID != 31337 || got.Address != v.Address {
-		t.Errorf("%s became %s", v, got)
+	if vaultsafe.Describe(got) != vaultsafe.Describe(v) || len(got.Owners) != 3 || got.Threshold != 2 || got.ChainID != 31337 || got.Address != v.Address {
+		t.Errorf("%+v became %+v", v, got)
 	}
-	if !vaultsafe.Is(v.String()) || vaultsafe.Is("wsh(sortedmulti(2,a,b))") {
+	if !vaultsafe.Is(vaultsafe.Describe(v)) || vaultsafe.Is("wsh(sortedmulti(2,a,b))") {
 		t.Error("a Safe is not told from coins")
 	}
 }
 
 func TestDescriptionsThatAreNone(t *testing.T) {
-	whole := described().String()
+	whole := vaultsafe.Describe(described())
 	for name, text := range map[string]string{
 		"nothing":                "",
 		"another kind":           "wsh(sortedmulti(2,a,b))",
@@ -56,22 +57,22 @@ func TestDescriptionsThatAreNone(t *testing.T) {
 		"nowhere":                strings.Replace(whole, described().Address.Hex(), common.Address{}.Hex(), 1),
 	} {
 		if v, err := vaultsafe.Parse(text); !errors.Is(err, vaultsafe.ErrDescription) {
-			t.Errorf("%s: %s, %v", name, v, err)
+			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}
 	own := described()
 	own.Owners[2] = own.Address
-	if _, err := vaultsafe.Parse(own.String()); !errors.Is(err, vaultsafe.ErrDescription) {
+	if _, err := vaultsafe.Parse(vaultsafe.Describe(own)); !errors.Is(err, vaultsafe.ErrDescription) {
 		t.Errorf("a vault that owns itself: %v", err)
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(described().String())
+	f.Add(vaultsafe.Describe(described()))
 	f.Add("safe(1,1.4.1,,,)")
 	f.Fuzz(func(t *testing.T, text string) {
-		if v, err := vaultsafe.Parse(text); err == nil && v.String() != text {
-			t.Errorf("%q is read as %q", text, v)
+		if v, err := vaultsafe.Parse(text); err == nil && vaultsafe.Describe(v) != text {
+			t.Errorf("%q is read as %+v", text, v)
 		}
 	})
 }
