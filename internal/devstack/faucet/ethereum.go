@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 
+	"strongroom/chainadapters/evm/safe/safechain"
 	"strongroom/contracts"
 	"strongroom/internal/devstack"
 	"strongroom/money"
@@ -68,6 +69,28 @@ func (f *Faucet) DeployToken(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w: no token at %s; the deployer had sent before", ErrFailed, address)
 	}
 	return address, nil
+}
+
+// DeployVault makes sure that the vault of some owners, a Safe, is on the chain, with the
+// contracts that it is made of, and returns where it is and who deployed those. It waits for
+// the blocks. The same owners have the same vault on every fresh development chain, if it
+// begins with the same token.
+func (f *Faucet) DeployVault(ctx context.Context, owners []string, threshold int) (address, deployer string, err error) {
+	f.evm.Lock()
+	defer f.evm.Unlock()
+	set, err := safechain.DeployCanonical(ctx, f.cfg.Ethereum, f.deployer)
+	if err != nil {
+		return "", "", fmt.Errorf("deploy contracts of vaults: %w", err)
+	}
+	list := make([]common.Address, 0, len(owners))
+	for _, owner := range owners {
+		list = append(list, common.HexToAddress(owner))
+	}
+	v, err := safechain.CreateVault(ctx, f.cfg.Ethereum, f.deployer, set, list, threshold, 0)
+	if err != nil {
+		return "", "", fmt.Errorf("create vault: %w", err)
+	}
+	return v.Address.Hex(), set.Deployer.Hex(), nil
 }
 
 // SendToken makes base units of the faucet's token for an address, out of

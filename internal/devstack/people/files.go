@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"strongroom/chainadapters/bitcoin/multisig"
+	"strongroom/chainadapters/evm/safe"
 	"strongroom/money"
 	"strongroom/treasury/cold"
 	"strongroom/treasury/consent"
@@ -55,7 +58,10 @@ type account struct {
 }
 
 // accountChain is the one that they are on.
-const accountChain = "ethereum-dev"
+const (
+	accountChain   = "ethereum-dev"
+	accountChainID = 31337
+)
 
 func accounts() []account {
 	const ether, gwei, usdc = "000000000000000000", "000000000", "000000"
@@ -275,10 +281,18 @@ func (c *Config) safe(house *setup.File, signer *signerFile) error {
 	if c.Safe == "" {
 		return nil
 	}
-	is, err := vaultsafe.Parse(c.Safe)
+	owners, err := c.Owners()
 	if err != nil {
+		return err
+	}
+	is := safe.Vault{ChainID: accountChainID, Address: common.HexToAddress(c.Safe), Version: safe.Version, Threshold: Threshold}
+	for _, owner := range owners {
+		is.Owners = append(is.Owners, common.HexToAddress(owner))
+	}
+	if err := is.Check(); err != nil {
 		return fmt.Errorf("vault of %s: %w", accountChain, err)
 	}
+	house.Deployers = map[string]string{accountChain: c.SafeDeployer}
 	signer.Vaults = append(signer.Vaults, place{accountChain, is.Address.Hex(), true})
 	for _, a := range accounts() {
 		var u [5]money.Units
@@ -293,7 +307,7 @@ func (c *Config) safe(house *setup.File, signer *signerFile) error {
 				ID: "hot-" + strings.ToLower(a.asset), Asset: a.asset, Chain: accountChain, Tier: vault.Hot, Address: "signer",
 				Cap: u[0], Target: u[1], Floor: u[2], ProofDays: 30,
 			},
-			vault.Vault{ID: "cold-" + strings.ToLower(a.asset), Asset: a.asset, Chain: accountChain, Tier: vault.Cold, Descriptor: c.Safe, ProofDays: 90})
+			vault.Vault{ID: "cold-" + strings.ToLower(a.asset), Asset: a.asset, Chain: accountChain, Tier: vault.Cold, Descriptor: vaultsafe.Describe(is), ProofDays: 90})
 	}
 	return nil
 }

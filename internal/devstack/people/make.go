@@ -29,10 +29,11 @@ type Config struct {
 	Dir         string // of the treasury's files
 	Environment string
 	Origin      string // of the treasury's page: "http://localhost:18082"
-	// Safe describes the vault of the chain with accounts (treasury/vaultsafe): the people
-	// own it, as Owners says. Empty: there is none.
-	Safe  string
-	Clock func() time.Time
+	// Safe is the address of the vault on the chain with accounts, a contract that the people
+	// own as Owners says, and SafeDeployer who deployed what it is made of. Empty: there is
+	// none.
+	Safe, SafeDeployer string
+	Clock              func() time.Time
 }
 
 // person is who comes with a development stack.

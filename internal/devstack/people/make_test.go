@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
-
 	"strongroom/internal/devstack/people"
 	"strongroom/signer"
 	"strongroom/treasury/consent"
@@ -21,15 +19,7 @@ func made(t *testing.T, dir, origin string) (*setup.File, *consent.Roster, *poli
 	t.Helper()
 	clock := func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 	cfg := people.Config{Dir: dir, Environment: "development", Origin: origin, Clock: clock}
-	owners, err := cfg.Owners()
-	if err != nil {
-		t.Fatal(err)
-	}
-	is := vaultsafe.Vault{ChainID: 31337, Version: vaultsafe.Version, Address: common.BytesToAddress([]byte("the vault")), Threshold: people.Threshold}
-	for _, owner := range owners {
-		is.Owners = append(is.Owners, common.HexToAddress(owner))
-	}
-	cfg.Safe = is.String()
+	cfg.Safe, cfg.SafeDeployer = "0x8ba1f109551bD432803012645Ac136ddd64DBA72", "0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7"
 	if err := people.Make(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +53,9 @@ func TestMade(t *testing.T) {
 	f, r, p := made(t, dir, "http://localhost:18082")
 	if len(f.Vaults) != 8 || len(r.Persons) != 3 || r.Version != 1 || p.Version != 1 {
 		t.Fatalf("%+v %+v", f, r)
+	}
+	if v, err := vaultsafe.Parse(f.Vaults[5].Descriptor); err != nil || len(v.Owners) != 3 || v.Threshold != 2 || f.Vaults[5].ID != "cold-eth" {
+		t.Errorf("%+v: %v", f.Vaults[5], err)
 	}
 	_, again, _ := made(t, dir, "http://localhost:18082")
 	if again.Version != 1 {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -27,18 +28,26 @@ func (l Layout) treasuryEnv(s Settings) map[string]string {
 // a name.
 func TreasuryOrigin(port int) string { return "http://" + people.Site + ":" + strconv.Itoa(port) }
 
-// people founds the treasury's people, once, where anybody is to be asked.
-func (s *Stack) people() error {
+// people founds the treasury's people, once, where anybody is to be asked, and creates the
+// vault that they own on the chain with accounts.
+func (s *Stack) people(ctx context.Context) (string, error) {
 	if !s.cfg.Treasury {
-		return nil
+		return "", nil
 	}
-	err := people.Make(people.Config{
+	cfg := people.Config{
 		Dir: s.cfg.Layout.TreasuryDir(), Environment: environment, Origin: TreasuryOrigin(s.settings.Ports[portTreasury]), Clock: s.cfg.Clock,
-	})
-	if err != nil {
-		return fmt.Errorf("found treasury: %w", err)
 	}
-	return nil
+	owners, err := cfg.Owners()
+	if err != nil {
+		return "", fmt.Errorf("draw keys: %w", err)
+	}
+	if cfg.Safe, cfg.SafeDeployer, err = s.faucet.DeployVault(ctx, owners, people.Threshold); err != nil {
+		return "", err
+	}
+	if err := people.Make(cfg); err != nil {
+		return "", fmt.Errorf("found treasury: %w", err)
+	}
+	return cfg.Safe, nil
 }
 
 // environment is the name of the installation, as processes have it where they are not

@@ -175,6 +175,7 @@ func (s *Stack) start(ctx context.Context) error {
 		{"btcd", s.btcd},
 		{"litecoind", s.litecoind},
 		{"test token", s.token},
+		{"cold vault", s.people},
 		{"assets", s.assets},
 		{"temporal", s.temporal},
 	}
@@ -227,9 +228,6 @@ func (s *Stack) prepare(context.Context) (string, error) {
 	}
 	for _, m := range moved {
 		s.cfg.Note(fmt.Sprintf("port %d is taken: %s moves to %d", m.From, m.Name, m.To))
-	}
-	if err := s.people(); err != nil {
-		return "", err
 	}
 	for name, into := range map[string]*string{
 		postgresSecret: &s.secrets.postgres, btcdSecret: &s.secrets.btcd, litecoinSecret: &s.secrets.litecoin, payloadSecret: nil, passphraseSecret: nil,
