@@ -76,7 +76,8 @@ func decimal(n *big.Int) string {
 
 // ParseFile reads a file and derives again all that it says: the hash, and who signed. It
 // takes the one form that Encode writes, up to white space. It does not say whether the
-// vault is one's own or whether anybody should sign: compare Vault, and Decode. Errors:
+// vault is one's own (its threshold and owners are in nothing that is signed) or whether
+// anybody should sign: compare Vault, and Decode. Errors:
 // ErrFile, ErrVault, ErrRefused, ErrSignature.
 func ParseFile(text []byte) (File, error) {
 	if len(text) > MaxFile {
