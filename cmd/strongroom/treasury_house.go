@@ -43,6 +43,8 @@ type treasuryHouse struct {
 	desk     *desk.Desk
 	gate     *gate.Gate
 	vaults   vaultcoins.Vaults
+	safes    vaultsafe.Vaults
+	nodes    vaultsafe.Nodes
 	follower *gate.Follower
 }
 
@@ -178,8 +180,12 @@ func (t *treasuryHouse) loops(e *env, h *house) ([]func(context.Context) error, 
 	}
 	m, err := mover.New(mover.Config{
 		Vaults: t.desk, Custody: movingHouse{h}, Assets: h.assets, Clock: e.clock, Log: e.log, Pace: moveEvery,
-		Refilled: func(v vault.Vault) bool { return t.vaults[v.ID] != nil },
-		Terms:    t.terms, Place: func(v vault.Vault) (string, error) { return placeOf(v, networks[v.Chain]) },
+		Refilled: func(v vault.Vault) bool {
+			_, isSafe := t.safes[v.ID]
+			return isSafe || t.vaults[v.ID] != nil
+		},
+		Sound: t.sound,
+		Terms: t.terms, Place: func(v vault.Vault) (string, error) { return placeOf(v, networks[v.Chain]) },
 	})
 	if err != nil {
 		return nil, err
@@ -222,21 +228,6 @@ func vaultsOf(f *setup.File, chains []chainadapters.Config) (vaultcoins.Vaults, 
 	return vaults, nil
 }
 
-// safesOf are the vaults of a configuration that are Safes.
-func safesOf(f *setup.File) (vaultsafe.Vaults, error) {
-	descriptions := map[string]string{}
-	for _, v := range f.Vaults {
-		if vaultsafe.Is(v.Descriptor) {
-			descriptions[v.ID] = v.Descriptor
-		}
-	}
-	vaults, err := vaultsafe.Open(descriptions)
-	if err != nil {
-		return nil, fmt.Errorf("--treasury-file: %w", err)
-	}
-	return vaults, nil
-}
-
 // openTreasury opens the desk and the vaults of coins; both are nil where there is no
 // treasury.
 func openTreasury(e *env, path, environment string, pool *pgxpool.Pool, chains []chainadapters.Config) (*treasuryHouse, custodydb.VaultPlanner, error) {
@@ -244,8 +235,10 @@ func openTreasury(e *env, path, environment string, pool *pgxpool.Pool, chains [
 	if t == nil || err != nil {
 		return nil, nil, err
 	}
-	t.vaults, err = vaultsOf(t.file, chains)
-	return t, t.vaults, err
+	if t.vaults, err = vaultsOf(t.file, chains); err != nil {
+		return nil, nil, err
+	}
+	return t, t.vaults, t.openSafes(chains)
 }
 
 // signer is who signs: the signer, and cosigners what vaults pay.

@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"strings"
 
+	"strongroom/chainadapters"
 	"strongroom/chainadapters/bitcoin/multisig"
 	"strongroom/treasury/cold"
+	"strongroom/treasury/setup"
+	"strongroom/treasury/vaultsafe"
 )
 
 type treasuryPSBTCommand struct {
 	deskFlags
 
 	Refill string `arg:"" help:"Id: rfl_…, or its request: rqs_…"`
-	Out    string `help:"New file for the PSBT." required:"" placeholder:"FILE"`
+	Out    string `help:"New file for the PSBT, or for the Safe's transaction." required:"" placeholder:"FILE"`
 }
 
 // refillID is the refill that is meant.
@@ -35,7 +38,10 @@ func (c *treasuryPSBTCommand) Run(e *env) error {
 		if err != nil {
 			return fmt.Errorf("%w: it is offered once people have agreed to it", err)
 		}
-		if err := cold.WriteNew(c.Out, []byte(multisig.Encode(psbt)+"\n")); err != nil {
+		if !vaultsafe.IsFile(psbt) { // of a Safe it is text already
+			psbt = []byte(multisig.Encode(psbt) + "\n")
+		}
+		if err := cold.WriteNew(c.Out, psbt); err != nil {
 			return err
 		}
 		e.printf("what %s pays for %s is in %s: have it signed with strongroom cold\n", vault, id, c.Out)
@@ -43,12 +49,27 @@ func (c *treasuryPSBTCommand) Run(e *env) error {
 	})
 }
 
+// copiesOf says who has signed a copy of what was offered, or what is wrong with it.
+func copiesOf(f *setup.File, chains []chainadapters.Config) (func(vault string, offered, brought []byte) ([]string, error), error) {
+	coins, err := vaultsOf(f, chains)
+	if err != nil {
+		return nil, err
+	}
+	safes, err := safesOf(f)
+	return func(vault string, offered, brought []byte) ([]string, error) {
+		if vaultsafe.IsFile(offered) {
+			return safes.Check(vault, offered, brought)
+		}
+		return coins.Check(vault, offered, brought)
+	}, err
+}
+
 type treasuryBringCommand struct {
 	deskFlags
 
 	Chains string `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
 	Refill string `arg:"" help:"Id: rfl_…, or its request: rqs_…"`
-	File   string `arg:"" help:"PSBT that a cosigner signed, or several combined." type:"existingfile"`
+	File   string `arg:"" help:"PSBT or Safe's transaction that a cosigner signed, or several combined." type:"existingfile"`
 }
 
 // Run takes a copy in.
@@ -57,9 +78,11 @@ func (c *treasuryBringCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	raw, err := multisig.Decode(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+	raw := file
+	if !vaultsafe.IsFile(file) {
+		if raw, err = multisig.Decode(file); err != nil {
+			return fmt.Errorf("%s: %w", c.File, err)
+		}
 	}
 	chains, err := readChains(c.Chains)
 	if err != nil {
@@ -70,13 +93,13 @@ func (c *treasuryBringCommand) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		vaults, err := vaultsOf(d.file, chains)
+		check, err := copiesOf(d.file, chains)
 		if err != nil {
 			return err
 		}
 		var signed []string
 		err = d.desk.Bring(e.ctx, id, raw, func(vault string, offered, brought []byte) (err error) {
-			signed, err = vaults.Check(vault, offered, brought)
+			signed, err = check(vault, offered, brought)
 			return err
 		})
 		if err != nil {

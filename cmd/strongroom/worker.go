@@ -222,9 +222,13 @@ func (c *workerCommand) custodyDesk(e *env, h *house, keys *signerLink, lists de
 			return nil, err
 		}
 	}
+	owners, err := h.treasury.owners()
+	if err != nil {
+		return nil, err
+	}
 	return desk.New(desk.Config{
-		Policy: h.treasury.policy(),
-		Store:  h.store, Adapters: h.adapters, Assets: h.assets, Signer: signers, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
+		Policy: h.treasury.policy(), Vaults: owners,
+		Store: h.store, Adapters: h.adapters, Assets: h.assets, Signer: signers, Screening: lists, Log: e.log, Clock: e.clock, StuckAfter: c.StuckAfter, Outstanding: c.Outstanding,
 		Gas: gas, Rates: rates,
 	})
 }
