@@ -281,3 +281,41 @@ func TestAnEntryIsThatOfTheAddressBook(t *testing.T) {
 	require.Equal(t, addressbook.House, owner("ada"))
 	require.Equal(t, e.Owner, owner(e.Owner))
 }
+
+// Who owns the worker changes the order, the transaction and the text together, so that
+// all of it fits, and hands over what people said to the request before it was changed.
+// Each field is in what they signed. With their word on the new text it is good.
+func TestApprovalsOfOneIntentAreWorthNothingForAnother(t *testing.T) {
+	const thief = "0x52908400098527886E0F7030069857D2E4169EE7"
+	other, err := parseEVMAddress(thief)
+	require.NoError(t, err)
+	for field, change := range map[string]func(req *signerv1.SignRequest, i *meant.Intent){
+		"to": func(req *signerv1.SignRequest, i *meant.Intent) {
+			req.Intent.To, i.To = thief, thief
+			req.UnsignedTx = plainPayload(0, other, 2000).bytes(t)
+		},
+		"amount": func(req *signerv1.SignRequest, i *meant.Intent) {
+			req.Intent.Amount, i.Amount = "2001", units(2001)
+			req.UnsignedTx = plainPayload(0, outsider(), 2001).bytes(t)
+		},
+		"id":        func(req *signerv1.SignRequest, i *meant.Intent) { req.Intent.Id, i.ID = "wdr_2", "wdr_2" },
+		"maxFee":    func(_ *signerv1.SignRequest, i *meant.Intent) { i.MaxFee = units(2e17) },
+		"requester": func(_ *signerv1.SignRequest, i *meant.Intent) { i.Requester = "customer:yan" },
+		"reason":    func(_ *signerv1.SignRequest, i *meant.Intent) { i.Reason = "gift" },
+		"created":   func(_ *signerv1.SignRequest, i *meant.Intent) { i.Created, i.Expires = i.Created-1, i.Expires-1 },
+		"expires":   func(_ *signerv1.SignRequest, i *meant.Intent) { i.Expires-- },
+	} {
+		t.Run(field, func(t *testing.T) {
+			c := newChamber(t)
+			said := c.pay(t, "wdr_1", 0, 2000, "ada", "bea", "dov").Approvals
+			req := ethWithdrawal(t, "wdr_1", 0, 2000)
+			i := c.meaning(t, req)
+			change(req, i)
+			good := c.with(t, req, i, "ada", "bea", "dov")
+			evil := clone(good)
+			evil.Approvals = said
+			c.refuses(t, evil, ErrRefused, "")
+			c.signs(t, good)
+		})
+	}
+}

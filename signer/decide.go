@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"strongroom/internal/planted"
 	"strongroom/treasury/consent"
 	meant "strongroom/treasury/intent"
 	"strongroom/treasury/policy"
@@ -138,7 +139,7 @@ func (c *council) match(o order, d draft) (*meant.Intent, error) {
 		{"amount", i.Amount.String(), o.Amount.String()},
 		{"policy", policyVersion, orElse(o.policy, policyVersion)},
 	} {
-		if field.agreed != field.asked {
+		if field.agreed != field.asked && !planted.Live(planted.ChangedAfterwards) {
 			return nil, fmt.Errorf("%w: %s: people are asked for %.70q, and this is %.70q", ErrInvalid, field.name, field.agreed, field.asked)
 		}
 	}

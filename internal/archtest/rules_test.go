@@ -44,9 +44,9 @@ func layout() []rule {
 
 		// House money. What the signer and offline programs read knows nothing else.
 		{"treasury", "money treasury/intent treasury/consent treasury/vault treasury/addressbook"},
-		{"treasury/intent", "money"},
-		{"treasury/consent/...", "money treasury/intent treasury/consent"},
-		{"treasury/vault", "money treasury/intent"},
+		{"treasury/intent", "money internal/planted"},
+		{"treasury/consent/...", "money internal/planted treasury/intent treasury/consent"},
+		{"treasury/vault", "money internal/planted treasury/intent"},
 		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},

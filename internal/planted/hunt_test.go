@@ -48,6 +48,32 @@ func bySettlement(b planted.Bug) bool {
 	return b == planted.GapSkipped || b == planted.NoFence || b == planted.NoDedupe
 }
 
+// byTreasury are the bugs in what people agree to and what moves between vaults: which
+// tests of which package hunt each, in a process of their own.
+func byTreasury(b planted.Bug) (pkg, tests string) {
+	switch b { //nolint:exhaustive // the others are hunted elsewhere
+	case planted.PartlyApproved, planted.ChangedAfterwards:
+		return "signer", "ApprovalsOfOneIntent|ConsentIsWorthNothing|EachFieldOfTheIntent|NoMutantOfASigned"
+	case planted.RequesterCounts:
+		return "signer", "WholeQuorumMatrix"
+	case planted.PersonTwice: // the signer refuses a case with any word in it that does not count
+		return "treasury/consent", "QuorumMatrix"
+	case planted.StaleRoster:
+		return "treasury/consent", "Roster"
+	case planted.PendingForgotten:
+		return "treasury/vault", "AThousandSteps|AgainstSearch"
+	}
+	return "", ""
+}
+
+// treasuryFlags keep a hunt from leaving files in a package.
+func treasuryFlags(pkg string) []string {
+	if pkg == "treasury/vault" {
+		return []string{"-rapid.nofailfile"}
+	}
+	return nil
+}
+
 // Without a bug nothing is found: what finds bugs must not cry wolf.
 func TestNothingIsFoundWhereNothingIsPlanted(t *testing.T) {
 	planted.Plant("")
@@ -74,6 +100,13 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 			if bySettlement(bug) {
 				level, least = "model of settlement", signerRuns
 				hunt = func(t *testing.T, _ uint64) []string { t.Helper(); return testsOf(t, "matching/settle", "Model", bug) }
+			}
+			if pkg, tests := byTreasury(bug); pkg != "" {
+				level, least = "tests of "+pkg, signerRuns
+				hunt = func(t *testing.T, _ uint64) []string {
+					t.Helper()
+					return testsOf(t, pkg, tests, bug, treasuryFlags(pkg)...)
+				}
 			}
 			planted.Plant(bug)
 			defer planted.Plant("")

@@ -32,6 +32,18 @@ const (
 	GapSkipped Bug = "settlement-skips-a-gap"
 	// NoFence settles what a leader of an old epoch says.
 	NoFence Bug = "no-epoch-fence"
+	// PartlyApproved leaves destination and amount out of what people sign.
+	PartlyApproved Bug = "approval-hash-over-a-subset"
+	// ChangedAfterwards lets the signer sign something else than people agreed to.
+	ChangedAfterwards Bug = "change-after-approval"
+	// PersonTwice counts a person as often as they have keys.
+	PersonTwice Bug = "person-counts-twice"
+	// RequesterCounts lets whoever asks agree.
+	RequesterCounts Bug = "requester-counts"
+	// StaleRoster believes a roster that is older than one that was in force.
+	StaleRoster Bug = "stale-roster"
+	// PendingForgotten plans sweeps and refills as if none were under way.
+	PendingForgotten Bug = "plan-forgets-what-is-pending"
 	// NoDedupe settles events again that come again.
 	NoDedupe Bug = "settlement-without-dedupe"
 )
@@ -41,6 +53,7 @@ func Bugs() []Bug {
 	return []Bug{
 		NoncePerRetry, BroadcastFirst, PostWithoutKey, Unguarded, ZeroConfirmations, ReorgDeletes, SignerForgets, NoCommonInput,
 		GapSkipped, NoFence, NoDedupe,
+		PartlyApproved, ChangedAfterwards, PersonTwice, RequesterCounts, StaleRoster, PendingForgotten,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"strongroom/internal/planted"
 	"strongroom/treasury/intent"
 )
 
@@ -78,13 +79,17 @@ func Judge(in *Case) (Judgement, error) {
 		return j, fmt.Errorf("%w: %w", ErrCase, err)
 	}
 	said := map[string]Verdict{}
+	var again [][]string
 	for at := range in.Approvals {
 		a := &in.Approvals[at]
 		if err := in.count(&j, a, said); err != nil {
+			if planted.Live(planted.PersonTwice) && errors.Is(err, ErrTwice) {
+				again = append(again, in.Roster.Person(a.Person).Member())
+			}
 			j.Refused = append(j.Refused, Refusal{at, a.Person, a.Key, err})
 		}
 	}
-	people := make([][]string, 0, len(said))
+	people := append(make([][]string, 0, len(said)), again...)
 	for id, verdict := range said {
 		if verdict == Approve {
 			j.Approved = append(j.Approved, id)
@@ -194,7 +199,7 @@ func (in *Case) eligible(a *Approval) error {
 	}
 	p := in.Roster.Person(a.Person)
 	switch {
-	case strings.EqualFold(strings.TrimSpace(in.Intent.Requester), a.Person):
+	case strings.EqualFold(strings.TrimSpace(in.Intent.Requester), a.Person) && !planted.Live(planted.RequesterCounts):
 		return fmt.Errorf("%w: %s", ErrRequester, a.Person)
 	case p == nil:
 		return fmt.Errorf("%w: person %s is not in the roster", ErrApproval, a.Person)

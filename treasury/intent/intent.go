@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"strongroom/internal/planted"
 	"strongroom/money"
 )
 
@@ -105,11 +106,21 @@ func (i *Intent) Canonical() ([]byte, error) {
 
 // Hash returns what approvals sign. Errors: ErrInvalid.
 func (i *Intent) Hash() (Hash, error) {
-	text, err := i.Canonical()
+	text, err := partly(i).Canonical()
 	if err != nil {
 		return Hash{}, err
 	}
 	return sha256.Sum256(append([]byte(domain), text...)), nil
+}
+
+// partly is a planted bug; in a product build it returns the intent as it is.
+func partly(i *Intent) *Intent {
+	if !planted.Live(planted.PartlyApproved) || !i.Action.Moves() {
+		return i
+	}
+	part := *i
+	part.To, part.Amount = "anywhere", money.FromUint64(1)
+	return &part
 }
 
 // Parse reads the canonical form and nothing else: what it returns has that same form
