@@ -78,13 +78,25 @@ func TestJudge(t *testing.T) {
 // What the signer is built from holds no database and no workflow engine, however
 // deep one looks into our own packages.
 func TestTheSignerStaysSmall(t *testing.T) {
+	builtWithout(t, "cmd/signer", "github.com/jackc/pgx", "go.temporal.io/", "database/sql", "github.com/gin-gonic/")
+}
+
+// What signs without network is built of nothing that could reach one, or a database.
+func TestWhatSignsOfflineReachesNobody(t *testing.T) {
+	builtWithout(t, "treasury/cold", "github.com/jackc/pgx", "database/sql", "net/http", "google.golang.org/grpc",
+		"github.com/ethereum/go-ethereum/rpc", "github.com/ethereum/go-ethereum/ethclient", "github.com/btcsuite/btcd/rpcclient")
+}
+
+// builtWithout follows our own imports from a package on.
+func builtWithout(t *testing.T, root string, heavies ...string) {
+	t.Helper()
 	imports := map[string][]string{}
 	for _, s := range read(t) {
 		if !s.test() {
 			imports[s.pkg] = append(imports[s.pkg], s.imports...)
 		}
 	}
-	seen, todo := map[string]bool{}, []string{"cmd/signer"}
+	seen, todo := map[string]bool{}, []string{root}
 	for len(todo) > 0 {
 		pkg := todo[0]
 		todo = todo[1:]
@@ -96,9 +108,9 @@ func TestTheSignerStaysSmall(t *testing.T) {
 			if dep, ours := strings.CutPrefix(imported, module); ours {
 				todo = append(todo, dep)
 			}
-			for _, heavy := range []string{"github.com/jackc/pgx", "go.temporal.io/", "database/sql", "github.com/gin-gonic/"} {
+			for _, heavy := range heavies {
 				if strings.HasPrefix(imported, heavy) {
-					t.Errorf("the signer is built from %s, which imports %s", pkg, imported)
+					t.Errorf("%s is built from %s, which imports %s", root, pkg, imported)
 				}
 			}
 		}

@@ -19,8 +19,11 @@ const (
 	maxNameBytes   = 64
 )
 
-// KindMultisig is the kind of a vault of P2WSH outputs of sorted keys.
-const KindMultisig = "multisig"
+// Kinds of vaults.
+const (
+	KindMultisig = "multisig" // P2WSH outputs of sorted keys
+	KindSafe     = "safe"     // a Safe contract
+)
 
 // Description is what the offline machine knows of a vault, and the only thing that
 // it believes. The member that Kind names is given.
@@ -28,12 +31,13 @@ type Description struct {
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"` // of the vault, for people
 	Multisig *multisig.Vault `json:"multisig,omitempty"`
+	Safe     *Safe           `json:"safe,omitempty"`
 	// Known are addresses and how to call them; whatever else is paid to is shown as
 	// without a name.
 	Known []Known `json:"known,omitempty"`
 	// MaxFee is the most that a transaction of coins may leave to miners, in base
-	// units.
-	MaxFee money.Units `json:"maxFee"`
+	// units. It is zero for a Safe, which pays nobody for gas.
+	MaxFee money.Units `json:"maxFee,omitzero"`
 }
 
 // Known is an address that has a name.
@@ -59,13 +63,23 @@ func (d *Description) check() error {
 	if err := checkName(d.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
-	switch {
-	case d.Kind != KindMultisig:
-		return fmt.Errorf("kind: %.20q: must be %q", d.Kind, KindMultisig)
-	case d.Multisig == nil:
-		return errors.New("multisig: is missing: give network, k and keys")
-	case d.MaxFee.IsZero():
-		return errors.New("maxFee: is missing: say in base units what a transaction may cost at most")
+	switch d.Kind {
+	case KindMultisig:
+		if d.Multisig == nil || d.Safe != nil {
+			return errors.New("multisig: is missing: give network, k and keys, and no other kind's")
+		}
+		if d.MaxFee.IsZero() {
+			return errors.New("maxFee: is missing: say in base units what a transaction may cost at most")
+		}
+	case KindSafe:
+		if d.Safe == nil || d.Multisig != nil {
+			return errors.New("safe: is missing: give chainId, address, version, threshold and owners, and no other kind's")
+		}
+		if !d.MaxFee.IsZero() {
+			return errors.New("maxFee: a Safe pays no fee: leave it out")
+		}
+	default:
+		return fmt.Errorf("kind: %.20q: must be %q or %q", d.Kind, KindMultisig, KindSafe)
 	}
 	return checkKnown(d.Known)
 }

@@ -2,9 +2,11 @@ package cold_test
 
 import (
 	"bytes"
+	"math/big"
 	"strings"
 	"testing"
 
+	"strongroom/chainadapters/evm/safe"
 	"strongroom/treasury/cold"
 )
 
@@ -39,12 +41,36 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
+// The same of a Safe's transactions: whatever is taken is the transaction that it says.
+func FuzzInspectSafe(f *testing.F) {
+	c := openContract(f, 2, 3)
+	file := c.file(safe.PayToken(place("dollar"), place("hot"), big.NewInt(1), 7))
+	f.Add(file)
+	f.Add(c.sign(f, file, 1))
+	original := c.review(f, file)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := c.Inspect(text)
+		if err != nil {
+			if r != nil {
+				t.Fatal("a review with an error")
+			}
+			return
+		}
+		_, err = c.Combine(file, text)
+		same := r.Confirm == original.Confirm
+		if len(r.Signed)+len(r.Missing) != 3 || same != (err == nil) || same != (r.Words == original.Words) {
+			t.Fatalf("the same transaction: %t, combined: %v:\n%s", same, err, r)
+		}
+	})
+}
+
 // A description that is taken opens the same way again from what it says of itself.
 func FuzzDescription(f *testing.F) {
 	good := openHouse(f, "regtest", 2, 3).text
 	f.Add(good)
 	f.Add(bytes.ToUpper(good))
 	f.Add([]byte(`{"kind":"multisig","name":"x","maxFee":"1","multisig":{}}`))
+	f.Add(openContract(f, 2, 3).text)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := cold.ParseDescription(text)
 		if err != nil {
@@ -54,7 +80,8 @@ func FuzzDescription(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if words, err := v.Words(); err != nil || !strings.Contains(words, "receive") {
+		want := map[string]string{cold.KindMultisig: "receive", cold.KindSafe: "MultiSendCallOnly"}[d.Kind]
+		if words, err := v.Words(); err != nil || !strings.Contains(words, want) {
 			t.Fatalf("%s %v", words, err)
 		}
 	})

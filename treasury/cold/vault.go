@@ -31,11 +31,18 @@ func Open(d *Description) (*Vault, error) {
 	if err := d.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDescription, err)
 	}
-	coins, err := openCoins(d)
+	b, err := openBook(d)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDescription, err)
 	}
-	return &Vault{*d, coins}, nil
+	return &Vault{*d, b}, nil
+}
+
+func openBook(d *Description) (book, error) {
+	if d.Kind == KindSafe {
+		return openContract(d)
+	}
+	return openCoins(d)
 }
 
 // Inspect says what a transaction does. Errors wrap ErrTransaction and give the
