@@ -9,6 +9,7 @@ import (
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/internal/crash"
 	"strongroom/ledger"
 	"strongroom/money"
 )
@@ -157,11 +158,14 @@ func (s *Store) openMove(ctx context.Context, m move) error {
 		if tag.RowsAffected() == 0 {
 			return m.same(ctx, tx)
 		}
-		return PutOutbox(ctx, tx, OutboxRow{Key: m.id + "/start", Topic: m.topic, Kind: KindStart, Subject: m.id})
+		err = PutOutbox(ctx, tx, OutboxRow{Key: m.id + "/start", Topic: m.topic, Kind: KindStart, Subject: m.id})
+		crash.At(crash.OpenedBefore)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("open %s %.64s: %w", m.kind, m.id, err)
 	}
+	crash.At(crash.OpenedAfter)
 	return nil
 }
 

@@ -50,7 +50,7 @@ func layout() []rule {
 		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
-		{"treasury/desk", "money internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
+		{"treasury/desk", "money internal/crash internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/vaultcoins", "money chainadapters chainadapters/bitcoin/multisig custody custody/custodydb custody/desk"},

@@ -72,7 +72,7 @@ func parseRule(text string) (Rule, error) {
 	where, act, ok := strings.Cut(text, "=")
 	point, hit, at := strings.Cut(where, "@")
 	n, err := strconv.Atoi(hit)
-	if !ok || !at || err != nil || n < 1 || !slices.Contains(slices.Concat(Points(), TradingPoints()), Point(point)) {
+	if !ok || !at || err != nil || n < 1 || !slices.Contains(slices.Concat(Points(), TradingPoints(), TreasuryPoints()), Point(point)) {
 		return Rule{}, ErrPlan
 	}
 	r := Rule{Point: Point(point), Hit: n}

@@ -48,6 +48,33 @@ const (
 	TradesAfter  Point = "trades-after-commit"
 )
 
+// The points of treasury, in the order in which a payment that asks people, a sweep or a
+// refill passes them. Words and copies come in by whoever hands them over.
+const (
+	PlannedBefore  Point = "planned-before-commit"
+	PlannedAfter   Point = "planned-after-commit"
+	OpenedBefore   Point = "opened-before-commit"
+	OpenedAfter    Point = "opened-after-commit"
+	AskedBefore    Point = "asked-before-commit"
+	AskedAfter     Point = "asked-after-commit"
+	WordBefore     Point = "word-before-commit"
+	WordAfter      Point = "word-after-commit"
+	OfferedBefore  Point = "offered-before-commit"
+	OfferedAfter   Point = "offered-after-commit"
+	BroughtBefore  Point = "brought-before-commit"
+	BroughtAfter   Point = "brought-after-commit"
+	AdvancedBefore Point = "advanced-before-commit"
+	AdvancedAfter  Point = "advanced-after-commit"
+)
+
+// TreasuryPoints returns the points of treasury, in order.
+func TreasuryPoints() []Point {
+	return []Point{
+		PlannedBefore, PlannedAfter, OpenedBefore, OpenedAfter, AskedBefore, AskedAfter, WordBefore, WordAfter,
+		OfferedBefore, OfferedAfter, BroughtBefore, BroughtAfter, AdvancedBefore, AdvancedAfter,
+	}
+}
+
 // TradingPoints returns the points of trading, in order.
 func TradingPoints() []Point { return []Point{TradesBefore, TradesAfter} }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/internal/crash"
 	"strongroom/internal/id"
 	"strongroom/treasury"
 	"strongroom/treasury/consent"
@@ -31,7 +32,7 @@ func (d *Desk) Ask(ctx context.Context, q treasury.Question) (treasury.Request, 
 		return treasury.Request{}, fmt.Errorf("%w: action: %s is asked by proposing an address or a policy", treasury.ErrInvalid, q.Intent.Action)
 	}
 	var row treasurydb.Row
-	err := d.inTx(ctx, func(tx pgx.Tx) (_, failed error) {
+	err := d.inTxAt(ctx, crash.AskedBefore, crash.AskedAfter, func(tx pgx.Tx) (_, failed error) {
 		row, failed = d.ask(ctx, tx, &q, about{})
 		return nil, failed
 	})

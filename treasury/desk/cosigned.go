@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/internal/crash"
 	"strongroom/treasury"
 	"strongroom/treasury/treasurydb"
 )
@@ -19,7 +20,9 @@ func (d *Desk) Offer(ctx context.Context, intent, vault string, psbt []byte) err
 	if intent == "" || vault == "" || len(psbt) == 0 || len(psbt) > maxPSBT {
 		return fmt.Errorf("%w: offer: an intent, a vault and a PSBT of at most %d bytes", treasury.ErrInvalid, maxPSBT)
 	}
-	return treasurydb.InsertOffer(ctx, d.cfg.Pool, &treasurydb.Offer{Intent: intent, Vault: vault, PSBT: psbt, Came: d.now()})
+	return d.inTxAt(ctx, crash.OfferedBefore, crash.OfferedAfter, func(tx pgx.Tx) (_, failed error) {
+		return nil, treasurydb.InsertOffer(ctx, tx, &treasurydb.Offer{Intent: intent, Vault: vault, PSBT: psbt, Came: d.now()})
+	})
 }
 
 // Offered is what a vault's cosigners are asked to sign. Errors: treasury.ErrUnknown.
@@ -34,7 +37,7 @@ func (d *Desk) Bring(ctx context.Context, intent string, psbt []byte, check func
 	if len(psbt) == 0 || len(psbt) > maxPSBT {
 		return fmt.Errorf("%w: PSBT of %d bytes: at most %d", treasury.ErrInvalid, len(psbt), maxPSBT)
 	}
-	return d.inTx(ctx, func(tx pgx.Tx) (spoken, failed error) {
+	return d.inTxAt(ctx, crash.BroughtBefore, crash.BroughtAfter, func(tx pgx.Tx) (spoken, failed error) {
 		if failed = treasurydb.Lock(ctx, tx, "offer "+intent); failed != nil {
 			return nil, failed
 		}

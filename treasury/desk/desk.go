@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"strongroom/internal/crash"
 	"strongroom/treasury"
 	"strongroom/treasury/addressbook"
 	"strongroom/treasury/consent"
@@ -103,13 +104,24 @@ func (d *Desk) now() time.Time { return d.cfg.Clock().UTC().Truncate(time.Second
 // inTx runs work in one transaction. What it returns as spoken is an answer and undoes
 // nothing; an error undoes all.
 func (d *Desk) inTx(ctx context.Context, work func(tx pgx.Tx) (spoken, failed error)) error {
+	return d.inTxAt(ctx, "", "", work)
+}
+
+// inTxAt is inTx with the points before and after its commit.
+func (d *Desk) inTxAt(ctx context.Context, before, after crash.Point, work func(tx pgx.Tx) (spoken, failed error)) error {
 	var spoken error
 	err := pgx.BeginFunc(ctx, d.cfg.Pool, func(tx pgx.Tx) (err error) {
 		spoken, err = work(tx)
+		if err == nil && before != "" {
+			crash.At(before)
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("treasury desk: %w", err)
+	}
+	if after != "" {
+		crash.At(after)
 	}
 	return spoken
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/internal/crash"
 	"strongroom/treasury"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/treasurydb"
@@ -47,7 +48,7 @@ func (d *Desk) Sign(ctx context.Context, id string, a consent.Approval) (treasur
 		return treasury.Request{}, d.refused(ctx, id, &a, fmt.Errorf("%w: the challenge was signed more than %s ago: sign again", consent.ErrExpired, consent.ChallengeLife))
 	}
 	var row treasurydb.Row
-	err := d.inTx(ctx, func(tx pgx.Tx) (spoken, failed error) {
+	err := d.inTxAt(ctx, crash.WordBefore, crash.WordAfter, func(tx pgx.Tx) (spoken, failed error) {
 		is, err := d.inForce(ctx, tx, treasurydb.Shared)
 		if err != nil {
 			return nil, err

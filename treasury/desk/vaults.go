@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"strongroom/internal/crash"
 	"strongroom/internal/id"
 	"strongroom/money"
 	"strongroom/treasury"
@@ -63,7 +64,7 @@ func (d *Desk) state(ctx context.Context, db treasurydb.DB, asset money.Asset, c
 func (d *Desk) Plan(ctx context.Context, asset money.Asset, chain string, terms vault.Terms,
 	planner func(*vault.State) (vault.Plan, error),
 ) (rows []treasury.MoveRow, plan vault.Plan, err error) {
-	err = d.inTx(ctx, func(tx pgx.Tx) (_, failed error) {
+	err = d.inTxAt(ctx, crash.PlannedBefore, crash.PlannedAfter, func(tx pgx.Tx) (_, failed error) {
 		if failed = treasurydb.Lock(ctx, tx, "moves of "+asset.Code+" on "+chain); failed != nil {
 			return nil, failed
 		}
@@ -93,7 +94,7 @@ func (d *Desk) Plan(ctx context.Context, asset money.Asset, chain string, terms 
 // Advance implements treasury.Vaults.
 func (d *Desk) Advance(ctx context.Context, move string, version int64, change treasury.MoveChange) (treasury.MoveRow, error) {
 	var row treasury.MoveRow
-	err := d.inTx(ctx, func(tx pgx.Tx) (_, failed error) {
+	err := d.inTxAt(ctx, crash.AdvancedBefore, crash.AdvancedAfter, func(tx pgx.Tx) (_, failed error) {
 		if row, failed = treasurydb.Move(ctx, tx, move); failed != nil {
 			return nil, failed
 		}
