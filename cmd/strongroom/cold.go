@@ -273,9 +273,12 @@ func (c *coldFinish) Run(e *env) error {
 			return err
 		}
 		e.printf("%s: %s\n", finished.ID, c.Out)
-		return nil
+	} else {
+		e.printf("%s\n", finished.Hex)
 	}
-	e.printf("%s\n", finished.Hex)
+	if finished.To != "" {
+		_, _ = fmt.Fprintf(e.err, "A call of %s without value, by whoever.\n", finished.To)
+	}
 	return nil
 }
 

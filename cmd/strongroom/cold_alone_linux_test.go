@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"strongroom/chainadapters/evm/safe"
 )
 
 // aloneArgs names the commands that a child of this test runs without network.
@@ -36,6 +39,9 @@ func TestColdNeedsNoNetwork(t *testing.T) {
 	}
 	_, txid := h.spend(t, h.coins(t, 1), to)
 	d := h.desks[0]
+	contract := newSafeHouse(t)
+	hash := contract.offer(t, safe.PayNative(contract.hot, big.NewInt(1), 0))
+	ada, bob := contract.desks[0], contract.desks[1]
 	child(t, nil, [][]string{
 		{"cold", "key", "new", "--key", d.file("new.age"), "--passphrase-file", d.file("pass"), "--work", "1"},
 		{"cold", "key", "show", "--key", d.file("new.age"), "--passphrase-file", d.file("pass")},
@@ -45,8 +51,14 @@ func TestColdNeedsNoNetwork(t *testing.T) {
 		{"cold", "combine", "--vault", d.file("vault.json"), "--out", d.file("both.psbt"), d.file("spend.ada.psbt"), d.file("spend.bob.psbt")},
 		{"cold", "finish", "--vault", d.file("vault.json"), "--out", d.file("tx"), d.file("both.psbt")},
 		{"cold", "qr", "--dir", d.file("codes"), d.file("both.psbt")},
+		{"cold", "vault", ada.file("vault.json")},
+		ada.inspect("spend.json"), ada.sign("spend.json", hash),
+		append(bob.sign("spend.json", hash), "--out", ada.file("spend.bob.json")),
+		{"cold", "combine", "--vault", ada.file("vault.json"), "--out", ada.file("both.json"), ada.file("spend.ada.json"), ada.file("spend.bob.json")},
+		{"cold", "finish", "--vault", ada.file("vault.json"), "--out", ada.file("call"), ada.file("both.json")},
+		{"cold", "qr", "--dir", ada.file("codes"), ada.file("both.json")},
 	})
-	if take(t, d.file("tx")) == "" {
+	if take(t, d.file("tx")) == "" || take(t, ada.file("call")) == "" {
 		t.Error("nothing came out")
 	}
 	child(t, syscall.SIGSYS, [][]string{{dial}})

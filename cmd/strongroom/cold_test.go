@@ -82,6 +82,26 @@ func (d seat) content(t *testing.T) string {
 	return all.String()
 }
 
+// public is what the command shows of a key.
+type public struct {
+	Cosigner multisig.Cosigner `json:"cosigner"`
+	Owner    string            `json:"owner"`
+}
+
+// newSeat draws a key by the command, and says what is public of it.
+func newSeat(t *testing.T, name, networkName string) (seat, public) {
+	t.Helper()
+	d := seat{t.TempDir(), name}
+	put(t, d.file("pass"), "a long passphrase of "+d.name+"\n")
+	well(t, "cold", "key", "new", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--work", "1")
+	var shown public
+	text := well(t, "cold", "key", "show", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--network", networkName, "--name", d.name)
+	if err := json.Unmarshal([]byte(text), &shown); err != nil {
+		t.Fatal(err)
+	}
+	return d, shown
+}
+
 // newColdHouse is a vault of two of three.
 func newColdHouse(t *testing.T, networkName string) *coldHouse {
 	t.Helper()
@@ -89,16 +109,7 @@ func newColdHouse(t *testing.T, networkName string) *coldHouse {
 	h := &coldHouse{params: params}
 	v := multisig.Vault{Network: networkName, K: 2}
 	for _, name := range []string{"ada", "bob", "cem"} {
-		d := seat{t.TempDir(), name}
-		put(t, d.file("pass"), "a long passphrase of "+d.name+"\n")
-		well(t, "cold", "key", "new", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--work", "1")
-		var shown struct {
-			Cosigner multisig.Cosigner `json:"cosigner"`
-		}
-		text := well(t, "cold", "key", "show", "--key", d.file("key.age"), "--passphrase-file", d.file("pass"), "--network", networkName, "--name", d.name)
-		if err := json.Unmarshal([]byte(text), &shown); err != nil {
-			t.Fatal(err)
-		}
+		d, shown := newSeat(t, name, networkName)
 		v.Keys, h.desks = append(v.Keys, shown.Cosigner), append(h.desks, d)
 	}
 	h.describe(t, v)
