@@ -112,6 +112,12 @@ func intentStatements() []named {
 			FROM custody.chain_tx t LEFT JOIN custody.nonce_slot s ON s.intent = t.intent
 			WHERE t.plan->'slot' IS NOT NULL AND t.plan->>'slot' IS NOT NULL
 				AND (s.nonce IS NULL OR (t.plan->'slot'->>'nonce')::bigint <> s.nonce OR t.plan->'slot'->>'from' <> s.address)`},
+		{"each payment of a contract has a place of its own, and one call", `SELECT s.chain || ' ' || s.address || ' ' || s.nonce, string_agg(s.intent, ' ' ORDER BY s.intent)
+			FROM custody.vault_slot s LEFT JOIN custody.house_intent i ON i.id = s.intent
+			WHERE coalesce(i.state NOT IN ('reverted', 'cancelled', 'rejected', 'expired', 'blocked'), true) GROUP BY s.chain, s.address, s.nonce HAVING count(*) > 1 OR count(i.id) = 0
+			UNION ALL SELECT p.intent, format('%s calls at place %s', count(DISTINCT p.plan->>'exec'), min(s.nonce)) FROM custody.attempt_plan p
+			LEFT JOIN custody.vault_slot s ON s.intent = p.intent AND s.address = p.plan->'payments'->0->>'vault'
+			WHERE p.plan->>'exec' IS NOT NULL GROUP BY p.intent HAVING count(DISTINCT p.plan->>'exec') > 1 OR count(s.nonce) < count(*)`},
 		{"coins are locked by open intents or by what spent them", `SELECT l.chain || ' ' || l.txid || ':' || l.vout, format('locked by %s in %s, spent by %s of %s', l.intent, i.state, c.spent_by, t.intent)
 			FROM custody.coin_lock l LEFT JOIN (` + intents + `) i ON i.id = l.intent
 			LEFT JOIN custody.coin c ON c.chain = l.chain AND c.txid = l.txid AND c.vout = l.vout

@@ -96,6 +96,36 @@ func (w *world) ready(id string) {
 	w.sign(id, 1)
 }
 
+// The checker sees a place that two payments have, and a payment that has none.
+func TestPlacesAreChecked(t *testing.T) {
+	w := newWorld(t, nodes.NewAnvil(t))
+	w.sweep("swp_1n1", "ETH", units(4*ether))
+	for _, id := range []string{"rfl_1n1", "rfl_2n1"} {
+		w.ready(id)
+		w.carry(id, custody.WithdrawalPosted)
+	}
+	w.agree("ETH", units(2*ether))
+	for _, sql := range []string{
+		`UPDATE custody.vault_slot SET nonce = 0`, `DELETE FROM custody.vault_slot WHERE intent = 'rfl_2n1'`,
+		`UPDATE custody.vault_slot SET intent = 'rfl_9n9' WHERE intent = 'rfl_1n1'`,
+	} {
+		tx, err := w.pool.Begin(t.Context())
+		w.must(err)
+		_, err = tx.Exec(t.Context(), sql)
+		w.must(err)
+		w.must(tx.Commit(t.Context()))
+		found := w.found()
+		if len(found) == 0 || found[0].Invariant != "each payment of a contract has a place of its own, and one call" {
+			t.Errorf("after %s: %v", sql, found)
+		}
+		_, err = w.pool.Exec(t.Context(), `INSERT INTO custody.vault_slot SELECT 'rfl_2n1', chain, address, 1, created_at FROM custody.vault_slot LIMIT 1 ON CONFLICT (intent) DO UPDATE SET nonce = 1`)
+		w.must(err)
+		if found := w.found(); sql != `UPDATE custody.vault_slot SET intent = 'rfl_9n9' WHERE intent = 'rfl_1n1'` && len(found) > 0 {
+			t.Errorf("put right again after %s: %v", sql, found)
+		}
+	}
+}
+
 // What was planned is what is sent, whatever owners bring meanwhile.
 func TestOwnersWhoComeLaterChangeNothing(t *testing.T) {
 	w := newWorld(t, nodes.NewAnvil(t))

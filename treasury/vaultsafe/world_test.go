@@ -242,11 +242,8 @@ func (w *world) fund() {
 		Poll: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
 	w.must(err)
-	name, err := w.store.RegisterVault(ctx, chain, "cold-eth", w.vault.Address.Hex())
+	_, err = w.store.RegisterVault(ctx, chain, "cold-eth", w.vault.Address.Hex())
 	w.must(err)
-	if name != "cold-eth" {
-		w.t.Fatalf("the vault is called %s", name)
-	}
 	w.mine(1)
 }
 

@@ -66,8 +66,8 @@ const (
 func accounts() []account {
 	const ether, gwei, usdc = "000000000000000000", "000000000", "000000"
 	return []account{
-		{"ETH", "50" + ether, "100" + ether, "70" + ether, "10" + ether, "1" + ether, "10000000" + gwei},
-		{"USDC", "50000" + usdc, "300000" + usdc, "200000" + usdc, "20000" + usdc, "1000" + usdc, "0"},
+		{"ETH", "25" + ether, "40" + ether, "30" + ether, "5" + ether, "1" + ether, "10000000" + gwei},
+		{"USDC", "50000" + usdc, "150000" + usdc, "100000" + usdc, "10000" + usdc, "1000" + usdc, "0"},
 	}
 }
 
