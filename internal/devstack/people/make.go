@@ -33,7 +33,9 @@ type Config struct {
 	// own as Owners says, and SafeDeployer who deployed what it is made of. Empty: there is
 	// none.
 	Safe, SafeDeployer string
-	Clock              func() time.Time
+	// Token is the contract of the dollars that it holds too.
+	Token string
+	Clock func() time.Time
 }
 
 // person is who comes with a development stack.

@@ -8,6 +8,7 @@ import (
 
 	"strongroom/internal/devstack/people"
 	"strongroom/signer"
+	"strongroom/treasury/cold"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/consent/softkey"
 	"strongroom/treasury/policy"
@@ -19,6 +20,7 @@ func made(t *testing.T, dir, origin string) (*setup.File, *consent.Roster, *poli
 	t.Helper()
 	clock := func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 	cfg := people.Config{Dir: dir, Environment: "development", Origin: origin, Clock: clock}
+	cfg.Token = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 	cfg.Safe, cfg.SafeDeployer = "0x8ba1f109551bD432803012645Ac136ddd64DBA72", "0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7"
 	if err := people.Make(cfg); err != nil {
 		t.Fatal(err)
@@ -56,6 +58,13 @@ func TestMade(t *testing.T) {
 	}
 	if v, err := vaultsafe.Parse(f.Vaults[5].Descriptor); err != nil || len(v.Owners) != 3 || v.Threshold != 2 || f.Vaults[5].ID != "cold-eth" {
 		t.Errorf("%+v: %v", f.Vaults[5], err)
+	}
+	text, err := os.ReadFile(people.VaultFile(dir, "ETH"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := cold.ParseDescription(text); err != nil || d.Kind != cold.KindSafe || len(d.Safe.Owners) != 3 || len(d.Safe.Tokens) != 1 {
+		t.Errorf("%s: %v", text, err)
 	}
 	_, again, _ := made(t, dir, "http://localhost:18082")
 	if again.Version != 1 {

@@ -36,6 +36,7 @@ func (s *Stack) people(ctx context.Context) (string, error) {
 	}
 	cfg := people.Config{
 		Dir: s.cfg.Layout.TreasuryDir(), Environment: environment, Origin: TreasuryOrigin(s.settings.Ports[portTreasury]), Clock: s.cfg.Clock,
+		Token: s.env["STRONGROOM_TEST_TOKEN"],
 	}
 	owners, err := cfg.Owners()
 	if err != nil {
