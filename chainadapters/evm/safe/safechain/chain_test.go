@@ -48,27 +48,28 @@ func (c *chain) Call(ctx context.Context, result any, method string, params ...a
 // onEach runs a test on anvil and on geth, with the contracts deployed.
 func onEach(t *testing.T, test func(t *testing.T, c *chain)) {
 	t.Helper()
-	rich, err := crypto.HexToECDSA(richKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := func(t *testing.T, c *chain) {
-		t.Helper()
-		c.rich = rich
-		if c.set, err = safechain.DeployCanonical(t.Context(), c, rich); err != nil {
-			t.Fatal(err)
-		}
-		test(t, c)
-	}
-	t.Run("anvil", func(t *testing.T) {
-		c := &chain{RPC: devstack.RPC{URL: nodes.StartAnvil(t).URL}}
-		c.mine = func(ctx context.Context) error { return c.RPC.Call(ctx, nil, "evm_mine") }
-		run(t, c)
-	})
+	t.Run("anvil", func(t *testing.T) { test(t, onAnvil(t)) })
 	t.Run("geth", func(t *testing.T) {
 		node := testenv.Geth(t, devstack.GethConfig{})
-		run(t, &chain{RPC: node.RPC, mine: func(ctx context.Context) error { return node.Mine(ctx, 1) }})
+		test(t, deployed(t, &chain{RPC: node.RPC, mine: func(ctx context.Context) error { return node.Mine(ctx, 1) }}))
 	})
+}
+
+func onAnvil(t *testing.T) *chain {
+	t.Helper()
+	c := &chain{RPC: devstack.RPC{URL: nodes.StartAnvil(t).URL}}
+	c.mine = func(ctx context.Context) error { return c.RPC.Call(ctx, nil, "evm_mine") }
+	return deployed(t, c)
+}
+
+func deployed(t *testing.T, c *chain) *chain {
+	t.Helper()
+	var err error
+	c.rich, err = crypto.HexToECDSA(richKey)
+	must(t, err)
+	c.set, err = safechain.DeployCanonical(t.Context(), c, c.rich)
+	must(t, err)
+	return c
 }
 
 // people are owners: keys in the order of their addresses.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"strongroom/chainadapters/evm/safe"
 	"strongroom/chainadapters/evm/safe/safechain"
@@ -76,6 +77,38 @@ func TestForeignContractsAreNoVaults(t *testing.T) {
 			t.Errorf("a guard, another chain and singleton: %v", err)
 		}
 	})
+}
+
+// A guard and another singleton are read where the contract keeps them: both have no function
+// to ask for them. Anvil writes there what an upgrade by a delegatecall would.
+func TestWhatHasNoFunctionIsSeen(t *testing.T) {
+	c := onAnvil(t)
+	_, owners := people(3)
+	v := c.vault(t, owners, 2, 1)
+	for slot, seen := range map[common.Hash]func(s safechain.State, err error) bool{
+		crypto.Keccak256Hash([]byte("guard_manager.guard.address")): func(s safechain.State, err error) bool {
+			return err == nil && s.Guard == owners[0] && says(safechain.Compare(v, s, c.set), "it has guard "+owners[0].Hex())
+		},
+		crypto.Keccak256Hash([]byte("fallback_manager.handler.address")): func(s safechain.State, err error) bool {
+			return err == nil && s.Fallback == owners[0] && says(safechain.Compare(v, s, c.set), "its fallback handler is")
+		},
+		{}: func(s safechain.State, err error) bool {
+			return errors.Is(err, safechain.ErrState) && s.Singleton == owners[0]
+		},
+	} {
+		var before common.Hash
+		must(t, c.Call(t.Context(), &before, "eth_getStorageAt", v.Address, slot, "latest"))
+		must(t, c.Call(t.Context(), nil, "anvil_setStorageAt", v.Address, slot, common.BytesToHash(owners[0][:])))
+		must(t, c.mine(t.Context()))
+		if s, err := safechain.Read(t.Context(), c, v); !seen(s, err) {
+			t.Errorf("slot %s: %+v, %v", slot, s, err)
+		}
+		must(t, c.Call(t.Context(), nil, "anvil_setStorageAt", v.Address, slot, before))
+		must(t, c.mine(t.Context()))
+	}
+	state, err := safechain.Read(t.Context(), c, v)
+	must(t, err)
+	must(t, safechain.Compare(v, state, c.set))
 }
 
 // Anybody may create a vault where it was planned, and nothing else gets there.
