@@ -45,8 +45,8 @@ func Named(name string) (Artifact, error) {
 }
 
 // Safe returns one of the contracts of Safe 1.4.1 as published: Safe (the singleton),
-// SafeProxy, SafeProxyFactory, CompatibilityFallbackHandler or MultiSendCallOnly.
-// ErrUnknown.
+// SafeProxy, SafeProxyFactory, CompatibilityFallbackHandler or MultiSendCallOnly. They are
+// their makers', under LGPL-3.0. ErrUnknown.
 func Safe(name string) (Artifact, error) { return Named("safe/" + name) }
 
 func read(data []byte) (Artifact, error) {

@@ -66,3 +66,29 @@ func TestHostileTokens(t *testing.T) {
 		t.Errorf("a name from elsewhere: %v", err)
 	}
 }
+
+func TestSafe(t *testing.T) {
+	t.Parallel()
+	for name, method := range map[string]string{
+		"Safe": "execTransaction", "SafeProxyFactory": "createProxyWithNonce", "CompatibilityFallbackHandler": "isValidSignature",
+		"MultiSendCallOnly": "multiSend", "SafeProxy": "",
+	} {
+		artifact, err := contracts.Safe(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := abi.JSON(bytes.NewReader(artifact.ABI))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, has := parsed.Methods[method]; !has && method != "" {
+			t.Errorf("%s has no %s", name, method)
+		}
+		if artifact.Name != name || artifact.Compiler != "@safe-global/safe-contracts 1.4.1" || len(artifact.Code) == 0 {
+			t.Errorf("%s: %s from %s, %d bytes", name, artifact.Name, artifact.Compiler, len(artifact.Code))
+		}
+	}
+	if _, err := contracts.Safe("SafeL2"); !errors.Is(err, contracts.ErrUnknown) {
+		t.Errorf("a contract that is not carried: %v", err)
+	}
+}
