@@ -25,6 +25,7 @@ type checkCommand struct {
 	Chains   string        `name:"chains-file" help:"JSON file of chains and nodes." env:"STRONGROOM_CHAINS_FILE" required:"" placeholder:"FILE"`
 	Certs    string        `name:"tls-dir" help:"Folder with ca.pem, cli.pem and cli-key.pem, to ask matching." env:"STRONGROOM_TLS_DIR" placeholder:"DIR"`
 	Signer   string        `name:"signer-dir" help:"The signer's folder, to compare its journal; leave out where that is on another machine." env:"STRONGROOM_SIGNER_DIR" placeholder:"DIR"`
+	Treasury string        `name:"treasury-file" help:"JSON file of the treasury, to compare vaults that are contracts with their descriptions." env:"STRONGROOM_TREASURY_FILE" placeholder:"FILE"`
 	Grace    time.Duration `help:"How long work in progress may lag behind what happened." default:"1m"`
 }
 
@@ -38,7 +39,7 @@ const demoGrace = 10 * time.Second
 func checkInvariants(e *env, vars map[string]string) error {
 	c := checkCommand{
 		Database: vars["STRONGROOM_DATABASE_URL"], Chains: vars["STRONGROOM_CHAINS_FILE"],
-		Signer: vars["STRONGROOM_SIGNER_DIR"], Certs: vars["STRONGROOM_TLS_DIR"], Grace: demoGrace, shardFlags: shardIn(vars),
+		Signer: vars["STRONGROOM_SIGNER_DIR"], Certs: vars["STRONGROOM_TLS_DIR"], Treasury: vars["STRONGROOM_TREASURY_FILE"], Grace: demoGrace, shardFlags: shardIn(vars),
 	}
 	return c.Run(e)
 }
@@ -70,6 +71,11 @@ func (c *checkCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	drift, err := drifted(e.ctx, c.Treasury, chains)
+	if err != nil {
+		return err
+	}
+	broken = append(broken, drift...)
 	for _, v := range broken {
 		e.printf("BROKEN  %s\n", v)
 	}

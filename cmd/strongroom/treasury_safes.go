@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -71,9 +73,41 @@ func (t *treasuryHouse) sound(ctx context.Context, v vault.Vault) error {
 	if !known {
 		return nil
 	}
-	set := safe.Canonical()
-	if deployer, other := t.file.Deployers[v.Chain]; other {
-		set = safe.SetOf(common.HexToAddress(deployer))
+	return t.nodes.Sound(ctx, chainadapters.ChainID(v.Chain), is, setOf(t.file, v.Chain))
+}
+
+// setOf are the contracts that Safes of a chain are made of.
+func setOf(f *setup.File, chain string) safe.Set {
+	if deployer, other := f.Deployers[chain]; other {
+		return safe.SetOf(common.HexToAddress(deployer))
 	}
-	return t.nodes.Sound(ctx, chainadapters.ChainID(v.Chain), is, set)
+	return safe.Canonical()
+}
+
+// drifted says of each Safe of a configuration that is not as described what differs.
+func drifted(ctx context.Context, path string, chains []chainadapters.Config) (lines []string, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator says which
+	if err != nil {
+		return nil, fmt.Errorf("--treasury-file: %w", err)
+	}
+	t := &treasuryHouse{}
+	if t.file, err = setup.Parse(text); err != nil {
+		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
+	}
+	if err := t.openSafes(chains); err != nil {
+		return nil, err
+	}
+	for _, v := range t.file.Vaults {
+		err := t.sound(ctx, v)
+		switch {
+		case errors.Is(err, safechain.ErrDrift), errors.Is(err, safechain.ErrState):
+			lines = append(lines, fmt.Sprintf("vaults are as described: %s: %v", v.ID, err))
+		case err != nil:
+			return lines, err
+		}
+	}
+	return lines, nil
 }
