@@ -54,6 +54,20 @@ func TestFilesAreReadBack(t *testing.T) {
 	}
 }
 
+// The largest numbers and the most data that can be are read, too.
+func TestTheLargestFile(t *testing.T) {
+	keys := keysOf(3)
+	most := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+	f := signed(t, safe.File{Vault: vaultOf(2, keys...), Tx: safe.Tx{
+		To: named("to"), Value: most, Data: make([]byte, safe.MaxData), SafeTxGas: most, BaseGas: most, GasPrice: most, Nonce: 1<<64 - 1,
+	}}, keys...)
+	got := must[safe.File](t)(safe.ParseFile(f.Encode()))
+	call := must[[]byte](t)(got.ExecCalldata())
+	if _, err := got.Vault.CheckExec(call, got.Tx.Nonce); err != nil || got.Hash() != f.Hash() {
+		t.Error(err)
+	}
+}
+
 // Every character of a file counts: no other one in its place is read as a file of the same
 // vault. (The threshold is in nothing that is signed: it makes another vault.)
 func TestNoCharacterOfAFileCanBeAnother(t *testing.T) {
@@ -158,6 +172,20 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 			t.Errorf("%s is signed: %v", name, err)
 		}
 	}
+	second := f
+	second.Signatures = slices.Clone(f.Signatures)
+	second.Signatures[1].Bytes[64] = 0
+	for _, err := range []error{second.Check(), func() error { _, err := safe.Combine(f, second); return err }()} {
+		if err == nil || !strings.Contains(err.Error(), "signature 2: ") {
+			t.Errorf("which signature is it? %v", err)
+		}
+	}
+	if _, err := safe.Combine(f, second); !strings.Contains(err.Error(), "copy 2: ") {
+		t.Errorf("which copy is it? %v", err)
+	}
+	if !f.Signed(v.Owners[0]) || f.Signed(v.Owners[2]) {
+		t.Error("it is not known who has signed")
+	}
 	if new(big.Int).SetBytes(f.Signatures[0].Bytes[32:64]).Cmp(half) > 0 {
 		t.Error("a signature is made in its higher form")
 	}
@@ -219,12 +247,15 @@ func TestCopiesThatDiffer(t *testing.T) {
 		"owners":      with(func(f *safe.File) { f.Vault.Owners = f.Vault.Owners[:2] }),
 		"transaction": signed(t, safe.File{Vault: v, Tx: payments(t)["batch"]}, keys[1]),
 	} {
-		if _, err := safe.Combine(first, other); !errors.Is(err, safe.ErrDiffer) {
+		if _, err := safe.Combine(first, other); !errors.Is(err, safe.ErrDiffer) || !strings.Contains(err.Error(), "copy 2 ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := safe.Combine(); !errors.Is(err, safe.ErrDiffer) {
 		t.Errorf("none: %v", err)
+	}
+	if _, err := safe.Combine(slices.Repeat([]safe.File{first}, safe.MaxCopies)...); err != nil {
+		t.Errorf("as many as can be: %v", err)
 	}
 	if _, err := safe.Combine(slices.Repeat([]safe.File{first}, safe.MaxCopies+1)...); !errors.Is(err, safe.ErrDiffer) {
 		t.Errorf("too many: %v", err)
