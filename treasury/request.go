@@ -66,6 +66,9 @@ type Request struct {
 	Effect  []string
 	Payload []byte
 
+	Told     int       // how often those who are asked were told; of one request, not of pages
+	LastTold time.Time // zero: never
+
 	Created, Expires time.Time
 	Ended            time.Time // zero while Open
 	Outcome          string    // why it ended as it did, for people

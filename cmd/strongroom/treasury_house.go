@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"strongroom/treasury/desk"
 	"strongroom/treasury/envoy"
 	"strongroom/treasury/gate"
+	"strongroom/treasury/herald"
 	"strongroom/treasury/mover"
 	"strongroom/treasury/setup"
 	"strongroom/treasury/vault"
@@ -39,6 +41,7 @@ type treasuryFlag struct {
 // treasuryHouse is the treasury as a process works it; nil where there is none.
 type treasuryHouse struct {
 	file     *setup.File
+	dir      string     // of the file
 	assets   *assetView // nil: amounts are in base units
 	desk     *desk.Desk
 	gate     *gate.Gate
@@ -62,7 +65,7 @@ func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*tr
 	if err != nil {
 		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
 	}
-	house := &treasuryHouse{file: f}
+	house := &treasuryHouse{file: f, dir: filepath.Dir(path)}
 	d, err := desk.New(desk.Config{
 		Pool: pool, Environment: environment, Officers: f.Officers, Addresses: f.Addresses(), PolicyLock: time.Duration(f.PolicyLock),
 		Known: knownTo(pool), Assets: house.known, Clock: e.clock, Log: e.log,
@@ -71,14 +74,8 @@ func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*tr
 		return nil, err
 	}
 	house.desk = d
-	beside := func(name string) ([]byte, error) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(path), name)
-		}
-		return os.ReadFile(name) //nolint:gosec // the operator says which
-	}
-	first, err := beside(f.FirstPolicy)
-	roster, missing := beside(f.FirstRoster)
+	first, err := house.beside(f.FirstPolicy)
+	roster, missing := house.beside(f.FirstRoster)
 	if err = errors.Join(err, missing); err != nil {
 		return nil, fmt.Errorf("--treasury-file %s: %w", path, err)
 	}
@@ -89,6 +86,18 @@ func openTreasuryDesk(e *env, path, environment string, pool *pgxpool.Pool) (*tr
 		return nil, fmt.Errorf("publish roster: %w", err) // an older one than is in force is none of our business
 	}
 	return house, nil
+}
+
+// beside reads a file that the configuration names.
+func (t *treasuryHouse) beside(name string) ([]byte, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(t.dir, name)
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // the operator says which
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return text, nil
 }
 
 // knownTo lists the addresses that a customer paid or was paid by.
@@ -198,7 +207,26 @@ func (t *treasuryHouse) loops(e *env, h *house) ([]func(context.Context) error, 
 		m.Run(ctx)
 		return nil
 	}
-	return []func(context.Context) error{t.desk.Run, t.follower.Run, tell.Run, move}, nil
+	notices, err := t.herald(e, h)
+	if err != nil {
+		return nil, err
+	}
+	return []func(context.Context) error{t.desk.Run, t.follower.Run, tell.Run, notices.Run, move}, nil
+}
+
+// herald tells people what waits for them.
+func (t *treasuryHouse) herald(e *env, h *house) (*herald.Herald, error) {
+	var to herald.Notifier = herald.Log{Logger: e.log}
+	if n := t.file.Notices; n != nil {
+		secret, err := t.beside(n.SecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("--treasury-file: notices: secretFile: %w", err)
+		}
+		if to, err = herald.NewWebhook(n.URL, bytes.TrimSpace(secret), e.clock); err != nil {
+			return nil, fmt.Errorf("--treasury-file: notices: %w", err)
+		}
+	}
+	return herald.New(herald.Config{Pool: h.pool, Desk: t.desk, Notifier: to, Clock: e.clock, Log: e.log})
 }
 
 // judged reports whether an error is the signer's judgement: asked again it is the same.

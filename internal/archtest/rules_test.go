@@ -52,6 +52,7 @@ func layout() []rule {
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
 		{"treasury/desk", "money internal/crash internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
+		{"treasury/herald", "treasury treasury/consent treasury/treasurydb"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/vaultcoins", "money chainadapters chainadapters/bitcoin/multisig custody custody/custodydb custody/desk"},
 		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe/... custody custody/custodydb custody/desk treasury/consent"},

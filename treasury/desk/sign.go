@@ -20,6 +20,10 @@ func isUnknown(err error) bool { return errors.Is(err, treasury.ErrUnknown) }
 // Request implements treasury.Requests.
 func (d *Desk) Request(ctx context.Context, id string) (treasury.Request, error) {
 	row, err := treasurydb.Request(ctx, d.cfg.Pool, id, false)
+	if err != nil {
+		return row.Request, err
+	}
+	row.Told, row.LastTold, err = treasurydb.Told(ctx, d.cfg.Pool, id)
 	return row.Request, err
 }
 

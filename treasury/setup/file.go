@@ -39,9 +39,17 @@ type File struct {
 	// Moves are what sweeps and refills keep to, by asset. An asset without is not moved.
 	Moves  map[string]Moves `json:"moves"`
 	Vaults []vault.Vault    `json:"vaults"`
+	// Notices are told to a webhook; where it is left out to the log.
+	Notices *Notices `json:"notices,omitempty"`
 	// Deployers are who deployed the contracts that Safes are made of, by chain, where that
 	// is not who did on public chains.
 	Deployers map[string]string `json:"deployers,omitempty"`
+}
+
+// Notices say where people are told what waits for them.
+type Notices struct {
+	URL        string `json:"url"`        // https, or http on this machine
+	SecretFile string `json:"secretFile"` // relative to this file; at least 16 bytes
 }
 
 // Moves are vault.Terms, in base units.

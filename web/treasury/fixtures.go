@@ -134,6 +134,7 @@ func (f *fixtures) requests() []treasury.Request {
 		{Level: treasury.Info, Text: "The address is new."},
 	}
 	agreed := said(pays(base("wdr_52", intent.Withdrawal, "bob"), "15000000", coinAddress), "ada", "Ada Okafor", consent.Approve, "")
+	agreed.Told, agreed.LastTold = 2, f.now.Add(-5*time.Minute)
 	agreed.Missing = "1 of treasury and 1 of risk"
 	denied := ended(said(pays(base("wdr_53", intent.Withdrawal, "customer:cus_4"), "15000000", coinAddress), "cem", "Cem Aydın", consent.Deny, "I called them: it was not them"), treasury.Denied, "Cem Aydın said no: I called them: it was not them")
 	refill := pays(base("rfl_1n1", intent.Refill, "system:mover"), "250000000", coinAddress)

@@ -50,6 +50,7 @@ type requestView struct {
 	MayDeny     bool
 	MayCancel   bool
 	Why         string // why the visitor's word is not asked for
+	Told        string // how often those who are asked were told
 }
 
 // member is one of the intent's, as it is hashed, and the same for people.
@@ -111,6 +112,9 @@ func (p *Pages) viewRequest(s shell, roster *consent.Roster, who *consent.Person
 		return requestView{}, err
 	}
 	v.MaySign, v.MayDeny, v.Why = may(who, r)
+	if r.Told > 0 && r.State == treasury.Waiting {
+		v.Told = plural(r.Told, "time", "times") + ", last " + when(r.LastTold)
+	}
 	v.MayCancel = r.State.Open() && (who.Officer || who.ID == r.Intent.Requester)
 	return v, nil
 }
