@@ -96,6 +96,13 @@ chaos: servers
 	@$(GO) build $(SMALL) -tags chaos -o bin/chaos/ ./cmd/...
 	@exec bin/chaos/strongroom chaos $(ARGS)
 
+## chaos-treasury: kill who carries sweeps, refills and payments with consent, at each point (20 minutes)
+.PHONY: chaos-treasury
+chaos-treasury: servers
+	@mkdir -p bin/chaos
+	@$(GO) build $(SMALL) -tags chaos -o bin/chaos/ ./cmd/...
+	@exec bin/chaos/strongroom chaos-treasury $(ARGS)
+
 ## chaos-settle: kill the settling process at each labelled point, and count (STEPS=3000)
 .PHONY: chaos-settle
 chaos-settle: servers

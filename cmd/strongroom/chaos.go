@@ -19,6 +19,7 @@ import (
 type ChaosCommands struct {
 	Chaos chaosCommand `cmd:"" help:"Kill everything by a seeded plan while customers use the platform, wait for rest, check all invariants."`
 
+	ChaosTreasury chaosTreasuryCommand `cmd:"" help:"Kill whoever carries sweeps, refills and payments with consent at each labelled point, then look whether each happened once."`
 	ChaosMatching chaosMatchingCommand `cmd:"" help:"Kill nodes of a shard of matching under load, then hold what was acknowledged against what the shard says."`
 }
 

@@ -64,7 +64,7 @@ func (d *Desk) state(ctx context.Context, db treasurydb.DB, asset money.Asset, c
 func (d *Desk) Plan(ctx context.Context, asset money.Asset, chain string, terms vault.Terms,
 	planner func(*vault.State) (vault.Plan, error),
 ) (rows []treasury.MoveRow, plan vault.Plan, err error) {
-	err = d.inTxAt(ctx, crash.PlannedBefore, crash.PlannedAfter, func(tx pgx.Tx) (_, failed error) {
+	err = d.inTx(ctx, func(tx pgx.Tx) (_, failed error) {
 		if failed = treasurydb.Lock(ctx, tx, "moves of "+asset.Code+" on "+chain); failed != nil {
 			return nil, failed
 		}
@@ -83,10 +83,16 @@ func (d *Desk) Plan(ctx context.Context, asset money.Asset, chain string, terms 
 			}
 			rows = append(rows, kept...)
 		}
+		if len(rows) > 0 {
+			crash.At(crash.PlannedBefore)
+		}
 		return nil, nil
 	})
 	if err != nil {
 		return nil, vault.Plan{}, err
+	}
+	if len(rows) > 0 {
+		crash.At(crash.PlannedAfter)
 	}
 	return rows, plan, nil
 }
