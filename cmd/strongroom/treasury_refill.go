@@ -36,7 +36,7 @@ func (c *treasuryPSBTCommand) Run(e *env) error {
 		}
 		vault, psbt, err := d.desk.Offered(e.ctx, id)
 		if err != nil {
-			return fmt.Errorf("%w: it is offered once people have agreed to it", err)
+			return fmt.Errorf("%w: it is offered once people have agreed to it, and no other payment of a Safe is open", err)
 		}
 		if !vaultsafe.IsFile(psbt) { // of a Safe it is text already
 			psbt = []byte(multisig.Encode(psbt) + "\n")

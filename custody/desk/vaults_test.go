@@ -129,6 +129,21 @@ func TestRefillsComeOutOfContracts(t *testing.T) {
 	}
 }
 
+// The gas of a token's sweep is on its way out of the native asset, which its plan does not
+// count.
+func TestStandingCountsGasOfTokenSweeps(t *testing.T) {
+	h := ready(t, "TUSD")
+	h.fund("ETH", 0, big)
+	before := h.standing("ETH").Hot
+	w, _ := h.sweep("swp_1n1", "TUSD")
+	h.do(w.ID, custody.WithdrawalBroadcast, "screen", "reserve", "sign", "send")
+	var most money.Units
+	h.must(h.pool.QueryRow(t.Context(), `SELECT max(max_fee) FROM custody.chain_tx WHERE intent = $1`, w.ID).Scan(&most))
+	if at := h.standing("ETH").Hot; most.IsZero() || at != minus(before, most) {
+		t.Errorf("%s of %s, the sweep may cost %s", at, before, most)
+	}
+}
+
 // A vault makes one payment at a time, each at a place of its own; what is taken back gives
 // its place to the next.
 func TestRefillsOfAContractTakeTurns(t *testing.T) {

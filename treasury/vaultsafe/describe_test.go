@@ -1,11 +1,15 @@
 package vaultsafe_test
 
 import (
+	"crypto/ecdsa"
 	"errors"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"strongroom/chainadapters/evm/safe"
 	"strongroom/treasury/vaultsafe"
@@ -75,4 +79,67 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is read as %+v", text, v)
 		}
 	})
+}
+
+// What owners bring is taken only if it is what was offered, with a signature of theirs.
+func TestCopiesThatAreRefused(t *testing.T) {
+	var keys []*ecdsa.PrivateKey
+	v := described()
+	for n := range v.Owners {
+		k, err := crypto.ToECDSA(crypto.Keccak256([]byte{byte(n)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+		v.Owners[n] = crypto.PubkeyToAddress(k.PublicKey)
+	}
+	slices.SortFunc(v.Owners, common.Address.Cmp)
+	vaults, err := vaultsafe.Open(map[string]string{"cold-eth": vaultsafe.Describe(v)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := common.BytesToAddress([]byte("hot"))
+	file := func(v safe.Vault, tx safe.Tx, by ...*ecdsa.PrivateKey) []byte {
+		f := safe.File{Vault: v, Tx: tx}
+		for _, k := range by {
+			if f, err = f.Sign(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return f.Encode()
+	}
+	meant := safe.PayNative(to, big.NewInt(5), 3)
+	offered := file(v, meant)
+	if signed, err := vaults.Check("cold-eth", offered, file(v, meant, keys[0], keys[2])); err != nil || len(signed) != 2 {
+		t.Errorf("signed by %v, %v", signed, err)
+	}
+	other := v
+	other.Address = common.BytesToAddress([]byte("another safe"))
+	three := v
+	three.Threshold = 3
+	whole := file(v, meant, keys[0])
+	for name, brought := range map[string][]byte{
+		"nobody signed":     offered,
+		"another amount":    file(v, safe.PayNative(to, big.NewInt(6), 3), keys[0]),
+		"another nonce":     file(v, safe.PayNative(to, big.NewInt(5), 4), keys[0]),
+		"another vault":     file(other, meant, keys[0]),
+		"another threshold": file(three, meant, keys[0]),
+		"a token":           file(v, safe.PayToken(to, to, big.NewInt(5), 3), keys[0]),
+		"cut":               whole[:len(whole)-3],
+		"nothing":           nil,
+		"a PSBT":            []byte("cHNidP8BAA=="),
+	} {
+		if signed, err := vaults.Check("cold-eth", offered, brought); err == nil {
+			t.Errorf("%s: taken, signed by %v", name, signed)
+		}
+	}
+	if _, err := vaults.Check("cold-usdc", offered, whole); !errors.Is(err, vaultsafe.ErrVault) {
+		t.Errorf("of a vault that is not described: %v", err)
+	}
+	if !vaultsafe.IsFile(whole) || vaultsafe.IsFile([]byte("cHNidP8BAA==")) {
+		t.Error("a Safe's file is not told from a PSBT")
+	}
+	if _, err := vaultsafe.Open(map[string]string{"cold-eth": "safe()"}); !errors.Is(err, vaultsafe.ErrDescription) {
+		t.Errorf("opened without a description: %v", err)
+	}
 }

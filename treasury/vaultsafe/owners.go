@@ -117,17 +117,15 @@ func offer(v safe.Vault, r *custodydb.IntentRow, nonce uint64) safe.File {
 }
 
 func join(offered safe.File, copies [][]byte) ([]byte, error) {
-	files := []safe.File{offered}
+	all := offered
 	for _, text := range copies {
 		f, err := safe.ParseFile(text)
 		if err != nil {
 			return nil, fmt.Errorf("read what an owner brought: %w", err)
 		}
-		files = append(files, f)
-	}
-	all, err := safe.Combine(files...)
-	if err != nil {
-		return nil, fmt.Errorf("join what owners brought: %w", err)
+		if all, err = safe.Combine(all, f); err != nil {
+			return nil, fmt.Errorf("join what owners brought: %w", err)
+		}
 	}
 	if !all.Complete() {
 		return nil, fmt.Errorf("the vault's owners sign: %w", custody.ErrConsent)
