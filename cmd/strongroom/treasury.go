@@ -27,6 +27,7 @@ type treasuryCommand struct {
 	PSBT    treasuryPSBTCommand     `cmd:"" name:"psbt" help:"Write the transaction of a refill that cosigners are asked to sign."`
 	Bring   treasuryBringCommand    `cmd:"" help:"Bring back what a cosigner signed offline; with enough of them the refill goes on."`
 	Vaults  treasuryVaultsCommand   `cmd:"" help:"Show what is in the vaults, and what moves."`
+	Drill   treasuryDrillCommand    `cmd:"" help:"Prove that the keys of cold vaults are under control: they take nothing otherwise."`
 	Freeze  treasuryFreezeCommand   `cmd:"" help:"As an officer: stop all signing at once."`
 	Resume  treasuryUnfreezeCommand `cmd:"" name:"unfreeze" help:"Ask officers whether signing goes on."`
 	Serve   treasuryServeCommand    `cmd:"" help:"Serve the treasury's page: log in by passkey, see what waits, agree or deny."`

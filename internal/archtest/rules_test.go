@@ -50,7 +50,7 @@ func layout() []rule {
 		{"treasury/policy", "money treasury/intent treasury/consent"},
 		{"treasury/addressbook", "custody"}, // what looks alike
 		{"treasury/treasurydb", "money internal/pg treasury treasury/intent treasury/consent treasury/vault treasury/addressbook"},
-		{"treasury/desk", "money internal/crash internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb"},
+		{"treasury/desk", "money internal/crash internal/id treasury treasury/intent treasury/consent treasury/policy treasury/vault treasury/addressbook treasury/treasurydb treasury/drill"},
 		{"treasury/setup", "money treasury/addressbook treasury/consent treasury/policy treasury/vault"},
 		{"treasury/herald", "treasury treasury/consent treasury/treasurydb"},
 		{"treasury/envoy", "treasury treasury/intent treasury/consent treasury/addressbook"},
@@ -58,7 +58,8 @@ func layout() []rule {
 		{"treasury/vaultsafe", "money chainadapters chainadapters/evm/safe/... custody custody/custodydb custody/desk treasury/consent"},
 		{"treasury/gate", "money custody custody/custodydb custody/desk chainadapters treasury treasury/intent treasury/consent treasury/addressbook"},
 		{"treasury/mover", "money custody custody/custodydb chainadapters treasury treasury/intent treasury/vault"},
-		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig chainadapters/evm/safe"}, // no node, no SQL
+		{"treasury/drill", "chainadapters/bitcoin/multisig chainadapters/evm/safe"},
+		{"treasury/cold", "money api/strictjson chainadapters/bitcoin/network chainadapters/bitcoin/multisig chainadapters/evm/safe treasury/drill"}, // no node, no SQL
 
 		// Adapters know their port; the signer knows neither database nor node.
 		{"chainadapters", "money"},

@@ -147,6 +147,32 @@ func (s *staff) bring(request string) {
 	}
 }
 
+// Cosigners of a cold vault prove that they hold their keys, each in a folder of their own,
+// without anything moving.
+func (s *staff) drill(vault, description string) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	opened := s.do("treasury", "drill", "open", vault, "--out", at("drill.json"))
+	hash := regexp.MustCompile(`SHA-256 of the text: ([0-9a-f]{64})`).FindStringSubmatch(opened)
+	if hash == nil {
+		s.t.Fatal(opened)
+	}
+	describe := filepath.Join(s.dir, "treasury", "vaults", description+".json")
+	var signed []string
+	for _, person := range []string{"bob", "cem"} {
+		signed = append(signed, at(person+".json"))
+		s.do("cold", "sign", "--vault", describe, "--key", s.key(person, "cold.age"), "--passphrase-file", s.key(person, "cold.pass"),
+			"--yes-i-have-compared", hash[1], "--out", at(person+".json"), at("drill.json"))
+	}
+	s.refused("1 of the vault's keys signed, it takes 2", "treasury", "drill", "bring", signed[0])
+	s.do("cold", "combine", "--vault", describe, "--out", at("both.json"), signed[0], signed[1])
+	s.refused("not sent", "cold", "finish", "--vault", describe, at("both.json"))
+	if out := s.do("treasury", "drill", "bring", at("both.json")); !strings.Contains(out, vault+" is under control") {
+		s.t.Errorf("bring says %s", out)
+	}
+}
+
 // An officer stops all signing, and as many as sign rosters let it go on.
 func TestOfficersStopAndResumeSigning(t *testing.T) {
 	run := start(t, stateDir(t), "up", "--no-tour", "--no-sim")
@@ -166,4 +192,9 @@ func TestOfficersStopAndResumeSigning(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.do("policy", "show")), &policy); err != nil || policy.Version != 1 {
 		t.Errorf("policy %d, %v", policy.Version, err)
 	}
+	s.drill("cold-btc", "cold-btc")
+	s.drill("cold-ltc", "cold-ltc")
+	s.drill("cold-usdc", "cold-eth")
+	s.refused("the signer holds the keys", "treasury", "drill", "open", "hot-btc", "--out", s.file("hot.json"))
+	s.shows(`every vault has a recent proof`, "treasury", "drill")
 }

@@ -3,6 +3,8 @@ package cold
 import (
 	"errors"
 	"fmt"
+
+	"strongroom/treasury/drill"
 )
 
 // MaxCopies bounds how many files are joined at once.
@@ -24,6 +26,8 @@ type book interface {
 	finish(file []byte) (*Finished, error)
 	// words describe the vault itself.
 	words() (string, error)
+
+	prover
 }
 
 // Open returns the vault of a description. Errors wrap ErrDescription.
@@ -51,7 +55,11 @@ func (v *Vault) Inspect(file []byte) (*Review, error) {
 	if len(file) > MaxFile {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTransaction, len(file), MaxFile)
 	}
-	r, err := v.book.inspect(file)
+	look := v.book.inspect
+	if drill.IsFile(file) {
+		look = v.inspectDrill
+	}
+	r, err := look(file)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTransaction, err)
 	}
@@ -70,7 +78,13 @@ func (v *Vault) Sign(file []byte, hash string, key *Key) ([]byte, Signer, error)
 	if hash != r.Confirm {
 		return nil, Signer{}, fmt.Errorf("%w: %.80q was compared, and this is %s", ErrTransaction, hash, r.Confirm)
 	}
-	signed, who, err := v.book.sign(file, hash, key)
+	var signed []byte
+	var who Signer
+	if drill.IsFile(file) {
+		signed, who, err = v.signDrill(file, key)
+	} else {
+		signed, who, err = v.book.sign(file, hash, key)
+	}
 	if errors.Is(err, ErrKey) {
 		return nil, Signer{}, err
 	}
@@ -91,7 +105,11 @@ func (v *Vault) Combine(files ...[]byte) ([]byte, error) {
 			return nil, fmt.Errorf("copy %d: %w", i+1, err)
 		}
 	}
-	joined, err := v.book.combine(files)
+	join := v.book.combine
+	if drill.IsFile(files[0]) {
+		join = combineDrills
+	}
+	joined, err := join(files)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTransaction, err)
 	}
@@ -103,6 +121,9 @@ func (v *Vault) Combine(files ...[]byte) ([]byte, error) {
 func (v *Vault) Finish(file []byte) (*Finished, error) {
 	if _, err := v.Inspect(file); err != nil {
 		return nil, err
+	}
+	if drill.IsFile(file) {
+		return nil, fmt.Errorf("%w: %w", ErrTransaction, errDrillSent)
 	}
 	f, err := v.book.finish(file)
 	if err != nil {

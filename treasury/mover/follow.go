@@ -97,7 +97,7 @@ func stage(row *treasury.MoveRow, state custody.WithdrawalState) treasury.MoveSt
 // also where it is long sent.
 func (m *Mover) advance(ctx context.Context, row *treasury.MoveRow, p custody.Progress) error {
 	to := stage(row, p.State)
-	if to == treasury.MoveFinal && row.Kind == intent.Refill { // before nobody looks at it any more
+	if to == treasury.MoveFinal { // before nobody looks at it any more
 		if err := m.proven(ctx, row.From, p.TxID); err != nil {
 			return err
 		}
