@@ -22,8 +22,8 @@ const signedInvariant = "signer journal covers every transaction"
 
 // signed holds the signer's own journal against the transactions that custody
 // stored: the unsigned bytes are built again from the stored plan, and their hash
-// must be the one that the signer allowed for that intent and attempt. Refills are signed
-// by their vault's cosigners.
+// must be the one that the signer allowed for that intent and attempt. What vaults of coins
+// pay is signed by their cosigners instead.
 func (c *checker) signed(ctx context.Context) error {
 	if c.cfg.Signed == nil {
 		return nil
@@ -40,7 +40,7 @@ func (c *checker) signed(ctx context.Context) error {
 	}
 	for after := ""; ; {
 		rows, err := c.tx.Query(ctx, `SELECT txid, intent, chain, attempt, plan FROM custody.chain_tx
-			WHERE txid > $1 AND kind <> 'refill' ORDER BY txid LIMIT $2`, after, paymentPage)
+			WHERE txid > $1 AND (kind <> 'refill' OR plan->>'slot' IS NOT NULL) ORDER BY txid LIMIT $2`, after, paymentPage)
 		if err != nil {
 			return fmt.Errorf("read transactions: %w", err)
 		}
