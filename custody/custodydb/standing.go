@@ -17,7 +17,9 @@ type Standing struct {
 	// Hot is what the book has in the hot wallet, less what signed payments and fees take
 	// from it that are not booked yet. Sweeps are not taken off: they are told apart.
 	Hot money.Units
-	// Vaults is what the book has in each vault's wallet, by its name.
+	// Vaults is what the book has in each vault's wallet, by its name, less what its payments
+	// to the outside take that people agreed to and that are not booked yet. Refills are not
+	// taken off: they are told apart.
 	Vaults map[string]money.Units
 	// Open is what withdrawals need that are not signed yet, Approved the part of it that
 	// waits for nobody, each with fees where the asset pays them.
@@ -50,6 +52,9 @@ func (s *Store) Standing(ctx context.Context, asset string, feeEach money.Units,
 			return err
 		}
 		if err := at.flying(ctx, tx, info); err != nil {
+			return err
+		}
+		if err := at.spent(ctx, tx, info); err != nil {
 			return err
 		}
 		if err := at.unsigned(ctx, tx, info, feeEach); err != nil {
@@ -97,13 +102,33 @@ func (at *Standing) flying(ctx context.Context, tx pgx.Tx, info custody.AssetInf
 		err = tx.QueryRow(ctx, `SELECT coalesce(sum(most), 0) FROM (SELECT max(t.max_fee) AS most FROM custody.chain_tx t
 				LEFT JOIN custody.withdrawal w ON w.id = t.intent LEFT JOIN custody.house_intent h ON h.id = t.intent
 				WHERE t.chain = $1 AND coalesce(w.state, h.state) IN `+flyingStates+`
-					AND coalesce(h.kind <> 'collect' AND NOT (h.kind = 'sweep' AND h.asset = $2) AND NOT (h.kind = 'refill' AND h.from_address = ''), true) GROUP BY t.intent) x`,
+					AND coalesce(h.kind <> 'collect' AND NOT (h.kind = 'sweep' AND h.asset = $2) AND NOT (h.kind IN ('refill', 'coldspend') AND h.from_address = ''), true) GROUP BY t.intent) x`,
 			info.Chain, info.Code).Scan(&fees)
 	}
 	if err != nil {
 		return fmt.Errorf("add up what is on its way: %w", err)
 	}
 	at.Hot = at.Hot.SubFloor(paid).SubFloor(fees)
+	return nil
+}
+
+// spent takes off what vaults pay to the outside, from when people agreed to it: its coins
+// are taken long before its cosigners have signed.
+func (at *Standing) spent(ctx context.Context, tx pgx.Tx, info custody.AssetInfo) error {
+	rows, err := tx.Query(ctx, `SELECT h.vault, sum(h.amount + coalesce((SELECT max(t.max_fee) FROM custody.chain_tx t WHERE t.intent = h.id), 0))::numeric(78,0)
+		FROM custody.house_intent h WHERE h.chain = $1 AND h.asset = $2 AND h.kind = 'coldspend' AND (h.state IN `+approvedStates+` OR h.state IN `+flyingStates+`)
+		GROUP BY h.vault`, info.Chain, info.Code)
+	if err != nil {
+		return fmt.Errorf("add up what vaults pay: %w", err)
+	}
+	var vault string
+	var takes money.Units
+	if _, err := pgx.ForEachRow(rows, []any{&vault, &takes}, func() error {
+		at.Vaults[vault] = at.Vaults[vault].SubFloor(takes)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("add up what vaults pay: %w", err)
+	}
 	return nil
 }
 
