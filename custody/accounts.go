@@ -38,6 +38,12 @@ func WithdrawalFeesAccount(asset string) ledger.AccountID {
 	return ledger.AccountID("income/withdrawal_fees/" + asset)
 }
 
+// PaidByHouseAccount is what the house has paid out of its vaults for its own purposes:
+// money that left for good, by people's consent.
+func PaidByHouseAccount(asset string) ledger.AccountID {
+	return ledger.AccountID("expense/paid_by_house/" + asset)
+}
+
 // NetworkFeesAccount is what the house has paid to miners and validators.
 func NetworkFeesAccount(asset string) ledger.AccountID {
 	return ledger.AccountID("expense/network_fees/" + asset)

@@ -135,6 +135,9 @@ const (
 	// vault's cosigners sign it: of coins instead of the signer, on account chains before
 	// the signer signs the transaction that carries their call.
 	IntentRefill IntentKind = "refill"
+	// IntentColdSpend pays out of a vault of coins to an outside address of the house's own
+	// book: people agree to it, and the vault's cosigners sign it.
+	IntentColdSpend IntentKind = "coldspend"
 	// IntentCancel is asked of the signer only: it takes the place of another intent,
 	// whose id it has, and moves nothing.
 	IntentCancel IntentKind = "cancel"
@@ -143,6 +146,9 @@ const (
 // PaysOut reports whether such an intent pays out of the hot wallet to where none of the
 // signer's keys is, choosing among its coins and with change.
 func (k IntentKind) PaysOut() bool { return k == IntentWithdrawal || k == IntentSweep }
+
+// FromVault reports whether such an intent pays out of a vault, whose cosigners sign.
+func (k IntentKind) FromVault() bool { return k == IntentRefill || k == IntentColdSpend }
 
 // Attempt is one signed transaction of an intent, stored before it was sent.
 type Attempt struct {

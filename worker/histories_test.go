@@ -22,6 +22,7 @@ import (
 	"strongroom/trading"
 	"strongroom/worker"
 	"strongroom/worker/workertest"
+	"strongroom/workflows/coldspend"
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
@@ -82,6 +83,10 @@ func scenes() []scene {
 		{workflow: "refill", name: "waits_for_cosigners", subject: "rfl_2", state: custody.WithdrawalAwaitingApproval, chain: mined, end: "posted", fail: map[string][]error{
 			"sign": {custody.ErrConsent, custody.ErrConsent},
 		}},
+		{workflow: "coldspend", name: "posted", subject: "csp_1", state: custody.WithdrawalAwaitingApproval, chain: mined, end: "posted", fail: map[string][]error{
+			"sign": {custody.ErrConsent, custody.ErrConsent},
+		}},
+		{workflow: "coldspend", name: "cancelled", subject: "csp_2", state: custody.WithdrawalScreened, fail: dry, cancel: true, end: "cancelled"},
 		{workflow: "deposit", name: "withdrawable", deposit: []custody.DepositState{custody.DepositConfirming, custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "flows_on", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositWithdrawable}, end: "withdrawable"},
 		{workflow: "deposit", name: "taken_back", deposit: []custody.DepositState{custody.DepositCredited, custody.DepositReorged, custody.DepositDebited}, end: "debited"},
@@ -188,6 +193,8 @@ func (s scene) begin(ctx context.Context, t *testing.T, c client.Client, queue s
 		run, err = withdrawal.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "collect":
 		run, err = collect.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
+	case "coldspend":
+		run, err = coldspend.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "refill":
 		run, err = refill.Workflow.Start(ctx, c, o, outgoing.Input{ID: s.subject})
 	case "sweep":

@@ -9,6 +9,7 @@ import (
 	actoutgoing "strongroom/activities/outgoing"
 	acttransfer "strongroom/activities/transfer"
 	"strongroom/internal/temporalx"
+	"strongroom/workflows/coldspend"
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/probe"
@@ -33,6 +34,7 @@ func Register(r temporalx.Registry, a Activities) {
 	collect.Workflow.Register(r, collect.Run)
 	sweep.Workflow.Register(r, sweep.Run)
 	refill.Workflow.Register(r, refill.Run)
+	coldspend.Workflow.Register(r, coldspend.Run)
 	deposit.Workflow.Register(r, deposit.Run)
 	probe.Workflow.Register(r, probe.Run)
 	a.Outgoing.Register(r)

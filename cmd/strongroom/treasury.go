@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"strongroom/assets"
+	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/custody/custodydb"
 	"strongroom/internal/pg"
 	"strongroom/money"
 	"strongroom/treasury"
 	"strongroom/treasury/consent"
 	"strongroom/treasury/consent/softkey"
+	"strongroom/treasury/vault"
 )
 
 // treasuryCommand is what people of the house do from a command line.
@@ -27,6 +30,8 @@ type treasuryCommand struct {
 	PSBT    treasuryPSBTCommand     `cmd:"" name:"psbt" help:"Write the transaction of a refill that cosigners are asked to sign."`
 	Bring   treasuryBringCommand    `cmd:"" help:"Bring back what a cosigner signed offline; with enough of them the refill goes on."`
 	Vaults  treasuryVaultsCommand   `cmd:"" help:"Show what is in the vaults, and what moves."`
+	Address treasuryAddressCommand  `cmd:"" help:"List, propose and remove outside addresses that the house pays."`
+	Spend   treasurySpendCommand    `cmd:"" help:"Ask for a payment out of a cold vault to an address of the house's book."`
 	Drill   treasuryDrillCommand    `cmd:"" help:"Prove that the keys of cold vaults are under control: they take nothing otherwise."`
 	Freeze  treasuryFreezeCommand   `cmd:"" help:"As an officer: stop all signing at once."`
 	Resume  treasuryUnfreezeCommand `cmd:"" name:"unfreeze" help:"Ask officers whether signing goes on."`
@@ -56,6 +61,7 @@ func (f deskFlags) with(e *env, work func(d *treasuryHouse) error) error {
 	if err != nil {
 		return err
 	}
+	house.pool = pool
 	registry, err := assets.New(assets.Config{Pool: pool, Clock: e.clock})
 	if err != nil {
 		return err
@@ -234,14 +240,15 @@ func (c *treasuryVaultsCommand) Run(e *env) error {
 			return err
 		}
 		w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "vault\ttier\tholds\tfloor\ttarget\tcap")
+		_, _ = fmt.Fprintln(w, "vault\ttier\tholds\tfloor\ttarget\tcap\tis paid at")
 		for i := range rows {
 			v := &rows[i]
 			has, err := d.holds(e.ctx, v)
 			if err != nil {
 				return err
 			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Tier, d.text(v.Asset, has), d.text(v.Asset, v.Floor), d.text(v.Asset, v.Target), d.text(v.Asset, v.Cap))
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Tier, d.text(v.Asset, has), d.text(v.Asset, v.Floor), d.text(v.Asset, v.Target),
+				d.text(v.Asset, v.Cap), d.hotPlace(e.ctx, v))
 		}
 		moves, err := d.desk.Moves(e.ctx, "", false)
 		if err != nil {
@@ -256,6 +263,19 @@ func (c *treasuryVaultsCommand) Run(e *env) error {
 		}
 		return nil
 	})
+}
+
+// hotPlace is where a hot wallet is paid; nothing for other vaults, and before the worker
+// has begun.
+func (t *treasuryHouse) hotPlace(ctx context.Context, v *treasury.VaultRow) string {
+	if v.Tier != vault.Hot {
+		return ""
+	}
+	address, err := custodydb.HotWallet(ctx, t.pool, chainadapters.ChainID(v.Chain))
+	if err != nil {
+		return ""
+	}
+	return address
 }
 
 type treasuryKeyCommand struct {

@@ -41,8 +41,9 @@ type treasuryFlag struct {
 // treasuryHouse is the treasury as a process works it; nil where there is none.
 type treasuryHouse struct {
 	file     *setup.File
-	dir      string     // of the file
-	assets   *assetView // nil: amounts are in base units
+	dir      string        // of the file
+	pool     *pgxpool.Pool // of the command line
+	assets   *assetView    // nil: amounts are in base units
 	desk     *desk.Desk
 	gate     *gate.Gate
 	vaults   vaultcoins.Vaults
@@ -282,7 +283,7 @@ func (t *treasuryHouse) signer(keys custodydesk.Signer, store *custodydb.Store) 
 type bothSigners struct{ hot, cold custodydesk.Signer }
 
 func (b bothSigners) Sign(ctx context.Context, r custodydesk.SignRequest) (custodydesk.Signature, error) {
-	if r.Intent.Kind == custody.IntentRefill && r.Plan.Slot == nil { // else the hot wallet sends what cosigners signed
+	if r.Intent.Kind.FromVault() && r.Plan.Slot == nil { // else the hot wallet sends what cosigners signed
 		return b.cold.Sign(ctx, r)
 	}
 	return b.hot.Sign(ctx, r)

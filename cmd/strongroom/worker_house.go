@@ -206,7 +206,7 @@ func (s *signerLink) Check(ctx context.Context) error {
 
 // Sign asks for a signature.
 func (s *signerLink) Sign(ctx context.Context, r desk.SignRequest) (desk.Signature, error) {
-	kinds := map[custody.IntentKind]signerclient.Kind{
+	kinds := map[custody.IntentKind]signerclient.Kind{ //nolint:exhaustive // payments out of vaults of coins are for cosigners alone
 		custody.IntentWithdrawal: signerclient.Withdrawal,
 		custody.IntentCollect:    signerclient.Collect,
 		custody.IntentGasTopUp:   signerclient.GasTopUp,

@@ -61,7 +61,7 @@ func feeStatements() []named {
 			WHERE NOT coalesce(b.kind = 1 AND b.leg = b.id || '/network' AND i.state IN ` + ended + `
 				AND b.beside = 'custody/' || i.chain || '/' || b.asset || CASE WHEN i.kind = 'collect'
 					AND EXISTS (SELECT FROM custody.house_intent h WHERE h.id = i.id AND h.from_address <> '') THEN '/deposits'
-					WHEN i.kind = 'refill' AND EXISTS (SELECT FROM custody.house_intent h WHERE h.id = i.id AND h.from_address = '') THEN '/vault/' || (SELECT h.vault FROM custody.house_intent h WHERE h.id = i.id) ELSE '/hot' END
+					WHEN i.kind IN ('refill', 'coldspend') AND EXISTS (SELECT FROM custody.house_intent h WHERE h.id = i.id AND h.from_address = '') THEN '/vault/' || (SELECT h.vault FROM custody.house_intent h WHERE h.id = i.id) ELSE '/hot' END
 				AND CASE WHEN b.id IN (i.book || '/post', i.book || '/void') THEN b.net > 0 ELSE b.id = i.book || '/fee/' || b.round AND b.legs = 1 END, false)`},
 		{"fees are corrected where a booked payment left the chain", `SELECT coalesce(n.intent, b.intent), format('noted %s after %s corrections, booked %s after %s up to %s', n.booked, n.round, b.sum, b.n, b.last)
 			FROM custody.network_fee n FULL JOIN (SELECT b.intent, sum(b.net), count(b.round) AS n, max(b.round) AS last FROM (` + feeBookings + `) b GROUP BY 1) b ON b.intent = n.intent

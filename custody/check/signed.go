@@ -40,7 +40,7 @@ func (c *checker) signed(ctx context.Context) error {
 	}
 	for after := ""; ; {
 		rows, err := c.tx.Query(ctx, `SELECT txid, intent, chain, attempt, plan FROM custody.chain_tx
-			WHERE txid > $1 AND (kind <> 'refill' OR plan->>'slot' IS NOT NULL) ORDER BY txid LIMIT $2`, after, paymentPage)
+			WHERE txid > $1 AND (kind NOT IN ('refill', 'coldspend') OR plan->>'slot' IS NOT NULL) ORDER BY txid LIMIT $2`, after, paymentPage)
 		if err != nil {
 			return fmt.Errorf("read transactions: %w", err)
 		}

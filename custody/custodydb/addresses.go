@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
@@ -157,6 +158,17 @@ func (s *Store) HotAddress(ctx context.Context, chain chainadapters.ChainID) (Ho
 		return HouseAddress{}, fmt.Errorf("register hot wallet of %s: %w", chain, err)
 	}
 	return hot, nil
+}
+
+// HotWallet is where the hot wallet of a chain is paid, as HotAddress has made it known.
+// Errors: custody.ErrNotFound.
+func HotWallet(ctx context.Context, pool *pgxpool.Pool, chain chainadapters.ChainID) (address string, err error) {
+	err = pool.QueryRow(ctx, `SELECT address FROM custody.address WHERE chain = $1 AND account = $2 AND branch = $3 AND idx = 0`,
+		chain, chainadapters.HotAccount, branchReceive).Scan(&address)
+	if err != nil {
+		return "", fmt.Errorf("read hot wallet of %s: %w", chain, noRows(err))
+	}
+	return address, nil
 }
 
 // NewChange allocates a change address of the hot wallet (key 1/1/i) in tx.

@@ -18,6 +18,7 @@ func bookID(intent, act string) string { return prefixOf(intent) + "/" + intent 
 const (
 	sweepPrefix  = "swp"
 	refillPrefix = "rfl"
+	spendPrefix  = "csp"
 )
 
 // prefixOf is what of an intent's id tells its kind: "wdr" of "wdr_…".
@@ -98,6 +99,8 @@ func settleTransaction(r IntentRow, native string, mined Mined) ledger.Transacti
 		custodyLeg(custody.VaultAccount(r.Chain, r.Asset, r.Vault), hot, r.Amount)
 	case custody.IntentRefill:
 		custodyLeg(hot, custody.VaultAccount(r.Chain, r.Asset, r.Vault), r.Amount)
+	case custody.IntentColdSpend:
+		custodyLeg(custody.PaidByHouseAccount(r.Asset), custody.VaultAccount(r.Chain, r.Asset, r.Vault), r.Amount)
 	case custody.IntentConsolidate: // nothing but its fee leaves the hot wallet
 	}
 	tx.Legs = append(tx.Legs, networkFee(r, native, "post", mined.Fee)...)
@@ -136,7 +139,7 @@ func networkFee(r IntentRow, native, act string, fee money.Units) []ledger.Trans
 	switch {
 	case r.Kind == custody.IntentCollect && !r.ofCoins():
 		payer = custody.DepositsAccount(r.Chain, native)
-	case r.Kind == custody.IntentRefill && r.From == "":
+	case r.Kind.FromVault() && r.From == "":
 		payer = custody.VaultAccount(r.Chain, native, r.Vault)
 	}
 	return []ledger.Transfer{{

@@ -18,11 +18,14 @@ type IntentRow struct {
 	Customer string      // withdrawals
 	Fee      money.Units // withdrawals: what the customer pays, in Asset
 	From     string      // collections, top-ups and refills on account chains: who sends; empty for the hot wallet or coins
-	Vault    string      // sweeps: where they go; refills: where they come from
-	State    custody.WithdrawalState
-	Version  uint64
-	Reason   string
-	Updated  time.Time
+	Vault    string      // sweeps: where they go; refills and payments out of vaults: where they come from
+	// Of payments out of vaults, for people: who asked, and why.
+	Requester, Purpose string
+
+	State   custody.WithdrawalState
+	Version uint64
+	Reason  string
+	Updated time.Time
 }
 
 // Progress returns the row as its workflow needs it.
@@ -44,13 +47,13 @@ func (s *Store) LoadIntent(ctx context.Context, intent string) (IntentRow, error
 }
 
 func (s *Store) loadIntent(ctx context.Context, q queryer, intent, lock string) (IntentRow, error) {
-	columns := "id, 'withdrawal', asset, chain, destination, amount, state, version, reason, updated_at, customer, fee, '', ''"
+	columns := "id, 'withdrawal', asset, chain, destination, amount, state, version, reason, updated_at, customer, fee, '', '', '', ''"
 	if table(intent) != "custody.withdrawal" {
-		columns = "id, kind, asset, chain, destination, amount, state, version, reason, updated_at, '', 0::numeric(78,0), from_address, vault"
+		columns = "id, kind, asset, chain, destination, amount, state, version, reason, updated_at, '', 0::numeric(78,0), from_address, vault, requester, purpose"
 	}
 	var r IntentRow
 	err := q.QueryRow(ctx, "SELECT "+columns+" FROM "+table(intent)+" WHERE id = $1 "+lock, intent).Scan(
-		&r.ID, &r.Kind, &r.Asset, &r.Chain, &r.To, &r.Amount, &r.State, &r.Version, &r.Reason, &r.Updated, &r.Customer, &r.Fee, &r.From, &r.Vault)
+		&r.ID, &r.Kind, &r.Asset, &r.Chain, &r.To, &r.Amount, &r.State, &r.Version, &r.Reason, &r.Updated, &r.Customer, &r.Fee, &r.From, &r.Vault, &r.Requester, &r.Purpose)
 	if err != nil {
 		return r, fmt.Errorf("read intent %.64s: %w", intent, noRows(err))
 	}

@@ -23,9 +23,10 @@ const (
 	TopicWithdrawal = "withdrawal"
 	TopicDeposit    = "deposit"
 	TopicCollect    = "collect"
-	TopicTransfer   = "transfer" // between funding and trading
-	TopicSweep      = "sweep"    // hot wallet to vault
-	TopicRefill     = "refill"   // vault to hot wallet
+	TopicTransfer   = "transfer"  // between funding and trading
+	TopicSweep      = "sweep"     // hot wallet to vault
+	TopicRefill     = "refill"    // vault to hot wallet
+	TopicColdSpend  = "coldspend" // vault to an outside address
 )
 
 // topicOf is the topic of the workflow that carries an intent.
@@ -37,6 +38,8 @@ func topicOf(kind custody.IntentKind) string {
 		return TopicSweep
 	case custody.IntentRefill:
 		return TopicRefill
+	case custody.IntentColdSpend:
+		return TopicColdSpend
 	}
 	return TopicCollect
 }

@@ -8,6 +8,7 @@ import (
 
 	"strongroom/chainadapters"
 	"strongroom/custody"
+	"strongroom/ledger"
 	"strongroom/money"
 )
 
@@ -53,10 +54,85 @@ func (s *Store) OpenRefill(ctx context.Context, w Refill) error {
 	if adapter := s.cfg.Adapters[info.Chain]; adapter != nil && adapter.Family() == chainadapters.Account {
 		from = hot.Address // it sends the vault's call
 	}
-	return s.openMove(ctx, move{w.ID, custody.IntentRefill, TopicRefill, w.Asset, info.Chain, from, hot.Address, w.Vault, w.Amount})
+	return s.openMove(ctx, move{
+		id: w.ID, kind: custody.IntentRefill, topic: TopicRefill, asset: w.Asset, chain: info.Chain, from: from, to: hot.Address, vault: w.Vault, units: w.Amount,
+	})
 }
 
-// planRefill takes coins of the vault for a refill and plans its payment.
+// ColdSpend is a payment out of a vault of coins to an outside address.
+type ColdSpend struct {
+	ID        string // csp_…
+	Asset     string
+	Vault     string
+	To        string // canonical
+	Amount    money.Units
+	MaxFee    money.Units // the most that the network may take beside, in the same asset
+	Requester string      // who asks: a person's id
+	Purpose   string      // for people
+}
+
+// OpenColdSpend stores one in state screened, with the message that starts its workflow.
+// The same one again changes nothing. That the address is one that the house allows is for
+// policy to see to. Errors as of OpenSweep; custody.ErrDestination where To is the house's
+// own, custody.ErrAsset where what is in the vault is no coins, custody.ErrInsufficient
+// where it is not the house's own: what customers are owed is never paid to anybody else.
+func (s *Store) OpenColdSpend(ctx context.Context, w ColdSpend) error {
+	info, known := s.cfg.Assets.AssetByCode(w.Asset)
+	if !known {
+		return fmt.Errorf("payment out of a vault of %.64q: %w", w.Asset, custody.ErrAsset)
+	}
+	adapter := s.cfg.Adapters[info.Chain]
+	if adapter == nil || adapter.Family() != chainadapters.UTXO {
+		return fmt.Errorf("payment out of a vault of %s: only vaults of coins pay to the outside: %w", w.Asset, custody.ErrAsset)
+	}
+	if prefixOf(w.ID) != spendPrefix || w.Amount.IsZero() || w.Amount.Less(adapter.Dust()) || w.Requester == "" {
+		return fmt.Errorf("payment %.64q of %s by %.64q: %w", w.ID, w.Amount, w.Requester, custody.ErrAmount)
+	}
+	own := false
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM custody.address WHERE chain = $1 AND address = $2)`, info.Chain, w.To).Scan(&own)
+	if err != nil {
+		return fmt.Errorf("look for address: %w", err)
+	}
+	if own {
+		return fmt.Errorf("%s is the house's own: %w", w.To, custody.ErrDestination)
+	}
+	if err := s.ofTheHouse(ctx, &w); err != nil {
+		return err
+	}
+	account := ledger.Account{ID: custody.PaidByHouseAccount(w.Asset), Asset: w.Asset, Class: ledger.Expense}
+	if err := s.cfg.Ledger.Open(ctx, account); err != nil {
+		return fmt.Errorf("open account of what the house pays: %w", err)
+	}
+	return s.openMove(ctx, move{
+		id: w.ID, kind: custody.IntentColdSpend, topic: TopicColdSpend, asset: w.Asset, chain: info.Chain, to: w.To, vault: w.Vault, units: w.Amount,
+		requester: w.Requester, purpose: w.Purpose,
+	})
+}
+
+// ofTheHouse reports custody.ErrInsufficient where a payment, with its fee and beside those
+// that are open, is more than there is beyond what customers are owed.
+func (s *Store) ofTheHouse(ctx context.Context, w *ColdSpend) error {
+	p, err := s.cfg.Ledger.Position(ctx, w.Asset)
+	if err != nil {
+		return fmt.Errorf("read what is owed of %s: %w", w.Asset, err)
+	}
+	var open money.Units
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(sum(amount), 0)::numeric(78,0) FROM custody.house_intent WHERE kind = 'coldspend' AND asset = $1 AND id <> $2
+		AND state NOT IN ('posted', 'rejected', 'cancelled', 'expired', 'blocked', 'reverted')`, w.Asset, w.ID).Scan(&open)
+	if err != nil {
+		return fmt.Errorf("read what is being paid: %w", err)
+	}
+	need, err := money.Sum(p.Liabilities, open, w.Amount, w.MaxFee)
+	if err != nil {
+		return fmt.Errorf("sum what is needed: %w", err)
+	}
+	if p.Attested.Less(need) {
+		return fmt.Errorf("%w: of %s there are %s, %s are owed and %s are being paid: this and its fee would be customers'", custody.ErrInsufficient, w.Asset, p.Attested, p.Liabilities, open)
+	}
+	return nil
+}
+
+// planRefill takes coins of the vault for a refill, or another payment of its, and plans it.
 func (s *Store) planRefill(ctx context.Context, tx pgx.Tx, r *IntentRow, fee chainadapters.Fee) (PlannedAttempt, error) {
 	adapter, ok := s.cfg.Adapters[r.Chain]
 	if !ok || s.cfg.Vaults == nil {

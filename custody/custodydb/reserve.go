@@ -115,7 +115,7 @@ func (s *Store) ReserveCoins(ctx context.Context, r *IntentRow, bid Bid) error {
 	return s.reserve(ctx, r, func(tx pgx.Tx) (PlannedAttempt, error) {
 		none := PlannedAttempt{}
 		plan := chainadapters.Plan{Payments: s.payments(r), Fee: fee}
-		if r.Kind == custody.IntentRefill {
+		if r.Kind.FromVault() {
 			return s.planRefill(ctx, tx, r, fee)
 		}
 		if !r.Kind.PaysOut() {

@@ -46,6 +46,8 @@ type Ledger interface {
 	// was booked before, attach does not run and Receipt.Repeated is set. Where
 	// attach fails, nothing is booked and its error is returned, wrapped.
 	Post(ctx context.Context, tx ledger.Transaction, attach ...ledger.Attachment) (ledger.Receipt, error)
+	// Position is what is owed of an asset, and what is there for it.
+	Position(ctx context.Context, asset string) (ledger.Position, error)
 }
 
 // XPubs are the extended public keys of the house on one chain.

@@ -130,7 +130,9 @@ func (s *Store) OpenSweep(ctx context.Context, w Sweep) error {
 	if err != nil {
 		return fmt.Errorf("open sweep %.64s: %w", w.ID, err)
 	}
-	return s.openMove(ctx, move{w.ID, custody.IntentSweep, TopicSweep, w.Asset, info.Chain, "", w.To, vault, w.Amount})
+	return s.openMove(ctx, move{
+		id: w.ID, kind: custody.IntentSweep, topic: TopicSweep, asset: w.Asset, chain: info.Chain, to: w.To, vault: vault, units: w.Amount,
+	})
 }
 
 // move is a payment between the hot wallet and a vault.
@@ -144,14 +146,16 @@ type move struct {
 	to    string
 	vault string
 	units money.Units
+
+	requester, purpose string // of payments to the outside
 }
 
 func (s *Store) openMove(ctx context.Context, m move) error {
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `INSERT INTO custody.house_intent
-			(id, kind, asset, chain, from_address, destination, amount, vault, state, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9, $9) ON CONFLICT (id) DO NOTHING`,
-			m.id, m.kind, m.asset, m.chain, m.to, m.units, m.vault, custody.WithdrawalScreened, s.now(), m.from)
+			(id, kind, asset, chain, from_address, destination, amount, vault, state, created_at, updated_at, requester, purpose)
+			VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9, $9, $11, $12) ON CONFLICT (id) DO NOTHING`,
+			m.id, m.kind, m.asset, m.chain, m.to, m.units, m.vault, custody.WithdrawalScreened, s.now(), m.from, m.requester, m.purpose)
 		if err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
@@ -172,8 +176,8 @@ func (s *Store) openMove(ctx context.Context, m move) error {
 // same reports custody.ErrConflict where another payment has the id.
 func (m *move) same(ctx context.Context, tx pgx.Tx) error {
 	var same bool
-	err := tx.QueryRow(ctx, `SELECT kind = $2 AND asset = $3 AND destination = $4 AND amount = $5 AND vault = $6 FROM custody.house_intent WHERE id = $1`,
-		m.id, m.kind, m.asset, m.to, m.units, m.vault).Scan(&same)
+	err := tx.QueryRow(ctx, `SELECT kind = $2 AND asset = $3 AND destination = $4 AND amount = $5 AND vault = $6 AND requester = $7 FROM custody.house_intent WHERE id = $1`,
+		m.id, m.kind, m.asset, m.to, m.units, m.vault, m.requester).Scan(&same)
 	if err != nil {
 		return fmt.Errorf("read again: %w", err)
 	}

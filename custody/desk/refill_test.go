@@ -96,3 +96,71 @@ func TestRefillsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// A vault pays somebody outside: its account goes down, what the house paid goes up, and its
+// change stays its own.
+func TestAVaultPaysOutside(t *testing.T) {
+	h := ready(t, "BTC")
+	s, info := h.sweep("swp_1n1", "BTC")
+	h.do(s.ID, custody.WithdrawalApproved, "screen")
+	h.walkOut(s.ID, info.Chain)
+	before := h.standing("BTC")
+	to := h.outside("BTC", "auditor")
+	w := custodydb.ColdSpend{ID: "csp_1", Asset: "BTC", Vault: "cold-1", To: to, Amount: units(50_000), Requester: "ada", Purpose: "the audit"}
+	for range 2 {
+		h.must(h.store.OpenColdSpend(t.Context(), w))
+	}
+	h.do(w.ID, custody.WithdrawalReserved, "screen", "reserve")
+	h.signer.refuse = custody.ErrConsent
+	if p, err := h.desk.Sign(t.Context(), w.ID); !errors.Is(err, custody.ErrConsent) || p.State != custody.WithdrawalReserved {
+		t.Fatalf("without cosigners: %+v, %v", p, err)
+	}
+	h.signer.refuse = nil
+	h.do(w.ID, custody.WithdrawalBroadcast, "sign", "send")
+	h.pass(100 * time.Hour)
+	h.do(w.ID, custody.WithdrawalBroadcast, "observe") // another bid would take its cosigners once more
+	h.mine(info.Chain, finalDepth)
+	h.do(w.ID, custody.WithdrawalPosted, "observe", "settle", "settle")
+	after := h.standing("BTC")
+	if after.Hot != before.Hot {
+		t.Errorf("the hot wallet had %s and has %s", before.Hot, after.Hot)
+	}
+	if left := after.Vaults["cold-1"]; left != units(200_000-50_000-vaultFee) {
+		t.Errorf("the vault has %s left", left)
+	}
+	if has := h.chains[utxo].Balance(to, ""); has != units(50_000) {
+		t.Errorf("the destination has %s", has)
+	}
+	paid := h.balance(custody.PaidByHouseAccount("BTC"))
+	if paid.DebitsPosted != units(50_000) || !paid.CreditsPosted.IsZero() {
+		t.Errorf("the book has %s paid and %s back", paid.DebitsPosted, paid.CreditsPosted)
+	}
+	h.hotWalletAgrees(info)
+}
+
+func TestPaymentsOutOfVaultsThatAreNone(t *testing.T) {
+	h := ready(t, "BTC")
+	to := h.outside("BTC", "auditor")
+	good := custodydb.ColdSpend{ID: "csp_1", Asset: "BTC", Vault: "cold-1", To: to, Amount: units(50_000), Requester: "ada", Purpose: "the audit"}
+	h.must(h.store.OpenColdSpend(t.Context(), good))
+	hot, err := h.store.HotAddress(t.Context(), utxo)
+	h.must(err)
+	for name, change := range map[string]func(w *custodydb.ColdSpend){
+		"another amount":    func(w *custodydb.ColdSpend) { w.Amount = units(1_000) },
+		"another asker":     func(w *custodydb.ColdSpend) { w.Requester = "bob" },
+		"a refill's id":     func(w *custodydb.ColdSpend) { w.ID = "rfl_2n1" },
+		"nothing":           func(w *custodydb.ColdSpend) { w.ID, w.Amount = "csp_2", units(0) },
+		"customers' money":  func(w *custodydb.ColdSpend) { w.ID, w.Amount = "csp_2", units(5*big) },
+		"by nobody":         func(w *custodydb.ColdSpend) { w.ID, w.Requester = "csp_2", "" },
+		"to the hot wallet": func(w *custodydb.ColdSpend) { w.ID, w.To = "csp_2", hot.Address },
+		"out of accounts":   func(w *custodydb.ColdSpend) { w.ID, w.Asset, w.To = "csp_2", "ETH", h.outside("ETH", "auditor") },
+		"of what is not":    func(w *custodydb.ColdSpend) { w.ID, w.Asset = "csp_2", "XYZ" },
+		"out of no vault":   func(w *custodydb.ColdSpend) { w.ID, w.Vault = "csp_2", "" },
+	} {
+		wrong := good
+		change(&wrong)
+		if err := h.store.OpenColdSpend(t.Context(), wrong); err == nil {
+			t.Errorf("%s: it is open", name)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func anytime() feedesk.Clock { return feedesk.Clock{Age: 0, Last: math.MaxInt64}
 
 // stalled says why an intent that waits counts as stuck; empty where it does not.
 func (d *Desk) stalled(ctx context.Context, adapter chainadapters.Adapter, r *custodydb.IntentRow, newest custodydb.Sent) (string, error) {
-	if r.Kind == custody.IntentRefill && adapter.Family() == chainadapters.UTXO {
+	if r.Kind.FromVault() && adapter.Family() == chainadapters.UTXO {
 		return "", nil // another bid would take its cosigners once more
 	}
 	return d.outbid(ctx, adapter, r, newest)

@@ -81,7 +81,7 @@ func (d *Desk) meaning(ctx context.Context, r *custodydb.IntentRow, attempt cust
 	switch {
 	case attempt.Cancels && !coinsOfOurs:
 		return d.cancellation(r, attempt.Plan)
-	case r.Kind.PaysOut(), r.Kind == custody.IntentRefill:
+	case r.Kind.PaysOut(), r.Kind.FromVault():
 		return r.Intent, nil, nil
 	}
 	to, err := d.cfg.Store.KeyOf(ctx, r.Chain, r.To)

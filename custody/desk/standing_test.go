@@ -77,3 +77,29 @@ func TestStandingTellsSweepsApart(t *testing.T) {
 		t.Error("an unknown asset stands somewhere")
 	}
 }
+
+// What a vault pays to the outside is off the vault from when people agreed, and never off
+// the hot wallet.
+func TestStandingFollowsPaymentsOutOfVaults(t *testing.T) {
+	h := ready(t, "BTC")
+	s, info := h.sweep("swp_1n1", "BTC")
+	h.do(s.ID, custody.WithdrawalApproved, "screen")
+	h.walkOut(s.ID, info.Chain)
+	hot, vault := h.standing("BTC").Hot, units(200_000)
+	w := custodydb.ColdSpend{ID: "csp_1", Asset: "BTC", Vault: "cold-1", To: h.outside("BTC", "auditor"), Amount: units(50_000), Requester: "ada", Purpose: "the audit"}
+	h.must(h.store.OpenColdSpend(t.Context(), w))
+	stands := func(when string, takes ...money.Units) {
+		t.Helper()
+		if at := h.standing("BTC"); at.Hot != hot || at.Vaults["cold-1"] != minus(vault, takes...) {
+			t.Errorf("%s: %+v, the hot wallet had %s", when, at, hot)
+		}
+	}
+	stands("asked")
+	h.do(w.ID, custody.WithdrawalReserved, "screen", "reserve")
+	stands("reserved", units(50_000))
+	h.do(w.ID, custody.WithdrawalBroadcast, "sign", "send")
+	stands("sent", units(50_000), units(vaultFee))
+	h.mine(info.Chain, finalDepth)
+	h.do(w.ID, custody.WithdrawalPosted, "observe", "settle", "settle")
+	stands("posted", units(50_000), units(vaultFee))
+}

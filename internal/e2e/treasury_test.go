@@ -92,6 +92,11 @@ func TestMoneyGoesThroughTheVault(t *testing.T) {
 	s.shows(`sweep .*hot-btc → cold-btc +final`, "treasury", "vaults")
 
 	outside := strings.TrimSpace(s.do("faucet", "address", "BTC"))
+	auditor := strings.TrimSpace(s.do("faucet", "address", "BTC"))
+	s.refused("not in the house's book", "treasury", "spend", "cold-btc", "0.1", auditor, "--person", "ada", "--reason", "the audit")
+	s.refused("address", "treasury", "address", "propose", "bitcoin-regtest", "nonsense", "--label", "Auditor", "--person", "ada", "--reason", "the audit")
+	entry := s.do("treasury", "address", "propose", "bitcoin-regtest", auditor, "--label", "Auditor", "--person", "ada", "--reason", "the audit")
+	s.agree(regexp.MustCompile(`rqs_\w+`).FindString(entry), "bob")
 	s.do("withdraw", "BTC", "2.8", outside)
 	request := s.shows(`(rqs_\w+) +waiting +withdrawal`, "treasury", "list", "--person", "cem")[1]
 	s.refused("none of cem's", "treasury", "approve", request, "--person", "cem", "--key", s.key("ada", "api.json"),
@@ -104,6 +109,21 @@ func TestMoneyGoesThroughTheVault(t *testing.T) {
 	s.bring(request)
 	s.shows(`refill .*cold-btc → hot-btc +final`, "treasury", "vaults")
 	s.shows(`done +refill`, "treasury", "list", "--all")
+
+	s.shows(`adr_\w+ +active .*`+auditor, "treasury", "address") // it has cooled down
+	spend := []string{"treasury", "spend", "cold-btc", "0.1", auditor, "--person", "ada", "--reason", "the audit", "--id", "csp_00000000000000000000000000000001"}
+	s.refused("would be customers'", spend...) // the house has nothing of its own yet
+	s.do("faucet", "pay", "BTC", "0.5", s.shows(`hot-btc .* (bcrt1\w+)`, "treasury", "vaults")[1])
+	s.do("faucet", "pay", "BTC", "0.01", address) // what there is counted when a deposit is credited
+	s.until(t, "money of the house", within, func() bool { _, err := s.command(spend...); return err == nil })
+	s.do(spend...) // the same once more is the same
+	request = s.shows(`(rqs_\w+) +waiting +coldspend`, "treasury", "list")[1]
+	s.agree(request, "bob", "cem")
+	s.bring(request)
+	s.shows(`done +coldspend`, "treasury", "list", "--all")
+	if has := s.do("faucet", "balance", "BTC", auditor); !strings.Contains(has, "2.9") { // the same stranger as before
+		t.Errorf("the auditor has %s", has)
+	}
 	if out := s.do("check"); !strings.Contains(out, "all invariants") {
 		t.Errorf("check says %s", out)
 	}
@@ -113,14 +133,14 @@ func TestMoneyGoesThroughTheVault(t *testing.T) {
 // key of their own and the file.
 func (s *staff) bring(request string) {
 	s.t.Helper()
-	psbt := s.file("refill.psbt")
+	psbt := s.file(request + ".psbt")
 	s.until(s.t, "the refill's transaction", within, func() bool {
 		_, err := s.command("treasury", "psbt", request, "--out", psbt)
 		return err == nil
 	})
 	s.refused("nobody has signed it", "treasury", "bring", request, psbt)
 	for _, person := range []string{"ada", "cem"} {
-		dir := s.file(person)
+		dir := s.file(request + "-" + person)
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			s.t.Fatal(err)
 		}

@@ -149,13 +149,13 @@ func (f *Follower) Changed(ctx context.Context, request string) error {
 
 // carried reports whether custody carries what is asked.
 func carried(a intent.Action) bool {
-	return a == intent.Withdrawal || a == intent.Sweep || a == intent.Refill
+	return a == intent.Withdrawal || a == intent.Sweep || a == intent.Refill || a == intent.ColdSpend
 }
 
 // Tidy ends requests whose intent has ended: those that wait are taken back, those that
 // were approved are done, or failed.
 func (f *Follower) Tidy(ctx context.Context) error {
-	for _, action := range []intent.Action{intent.Withdrawal, intent.Sweep, intent.Refill} {
+	for _, action := range []intent.Action{intent.Withdrawal, intent.Sweep, intent.Refill, intent.ColdSpend} {
 		filter := treasury.Filter{Action: action, States: []treasury.State{treasury.Waiting, treasury.Approved}, Limit: treasury.MaxPage}
 		for range maxPages {
 			page, err := f.cfg.Desk.List(ctx, filter)

@@ -70,6 +70,9 @@ func (g *Gate) Decide(ctx context.Context, r custodydb.IntentRow, asset custody.
 	if err != nil {
 		return 0, "", err
 	}
+	if r.Kind == custody.IntentColdSpend && q.Class != string(addressbook.Allowlisted) {
+		return desk.Deny, "the address is not in the house's book, or still cools down", nil // whatever the policy says
+	}
 	is, err := g.ask(ctx, &q)
 	if err != nil {
 		return 0, "", fmt.Errorf("ask for consent to %s: %w", r.ID, err)
@@ -122,8 +125,29 @@ func (g *Gate) question(ctx context.Context, r *custodydb.IntentRow, asset custo
 			"after that its cosigners sign, each apart from the others: compare this address and amount with what they are shown",
 		}
 		return q, nil
+	case custody.IntentColdSpend:
+		err := g.coldSpend(ctx, &q, r, asset)
+		return q, err
 	}
 	return q, fmt.Errorf("consent to %s: a %s asks nobody: %w", r.ID, r.Kind, custody.ErrIllegal)
+}
+
+// coldSpend completes the question whether a vault pays somebody outside.
+func (g *Gate) coldSpend(ctx context.Context, q *treasury.Question, r *custodydb.IntentRow, asset custody.AssetInfo) error {
+	standing, err := g.cfg.Addresses.Standing(ctx, addressbook.House, string(r.Chain), r.To)
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", r.To, err)
+	}
+	q.Intent.Action, q.Intent.Requester, q.Intent.Vault, q.Class = intent.ColdSpend, r.Requester, r.Vault, string(standing.Class)
+	q.Intent.Reason = r.Purpose
+	q.Effect = []string{
+		fmt.Sprintf("the vault %s pays %s %s to %s, outside the house", r.Vault, asset.Format(r.Amount), r.Asset, r.To),
+		"after that its cosigners sign, each apart from the others: compare this address and amount with what they are shown",
+	}
+	for _, alike := range standing.Alike {
+		q.Notes = append(q.Notes, treasury.Note{Level: treasury.Danger, Text: "It begins and ends like " + alike + ", which the house knows: compare every character."})
+	}
+	return nil
 }
 
 // withdrawal completes the question whether a customer is paid.

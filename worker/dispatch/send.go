@@ -11,6 +11,7 @@ import (
 
 	"strongroom/custody/custodydb"
 	"strongroom/internal/temporalx"
+	"strongroom/workflows/coldspend"
 	"strongroom/workflows/collect"
 	"strongroom/workflows/deposit"
 	"strongroom/workflows/outgoing"
@@ -24,31 +25,39 @@ import (
 // that does.
 var errTopic = errors.New("unknown topic or kind")
 
+// carrier is the workflow of one topic that carries an outgoing intent.
+type carrier struct {
+	id       func(subject string) string
+	workflow starter
+}
+
+// carriers are those of all topics of outgoing intents.
+func carriers() map[string]carrier {
+	return map[string]carrier{
+		custodydb.TopicWithdrawal: {withdrawal.ID, withdrawal.Workflow},
+		custodydb.TopicCollect:    {collect.ID, collect.Workflow},
+		custodydb.TopicSweep:      {sweep.ID, sweep.Workflow},
+		custodydb.TopicRefill:     {refill.ID, refill.Workflow},
+		custodydb.TopicColdSpend:  {coldspend.ID, coldspend.Workflow},
+	}
+}
+
 // send hands one message to Temporal. A start whose workflow is there already,
 // and a signal to a workflow that has ended, have been delivered.
 func (d *Dispatcher) send(ctx context.Context, row custodydb.OutboxRow) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	const start, signal = "/" + custodydb.KindStart, "/" + custodydb.KindSignal
+	by, is := carriers()[row.Topic]
+	switch {
+	case is && row.Kind == custodydb.KindStart:
+		return d.start(ctx, row, by.id(row.Subject), by.workflow)
+	case is && row.Kind == custodydb.KindSignal:
+		return d.tell(ctx, row, by.id(row.Subject))
+	}
 	switch row.Topic + "/" + row.Kind {
 	case custodydb.TopicDeposit + start, custodydb.TopicDeposit + signal:
 		return d.follow(ctx, row)
-	case custodydb.TopicWithdrawal + start:
-		return d.start(ctx, row, withdrawal.ID(row.Subject), withdrawal.Workflow)
-	case custodydb.TopicWithdrawal + signal:
-		return d.tell(ctx, row, withdrawal.ID(row.Subject))
-	case custodydb.TopicCollect + start:
-		return d.start(ctx, row, collect.ID(row.Subject), collect.Workflow)
-	case custodydb.TopicCollect + signal:
-		return d.tell(ctx, row, collect.ID(row.Subject))
-	case custodydb.TopicSweep + start:
-		return d.start(ctx, row, sweep.ID(row.Subject), sweep.Workflow)
-	case custodydb.TopicSweep + signal:
-		return d.tell(ctx, row, sweep.ID(row.Subject))
-	case custodydb.TopicRefill + start:
-		return d.start(ctx, row, refill.ID(row.Subject), refill.Workflow)
-	case custodydb.TopicRefill + signal:
-		return d.tell(ctx, row, refill.ID(row.Subject))
 	case custodydb.TopicTransfer + start:
 		return d.carry(ctx, row)
 	case custodydb.TopicTransfer + signal:
