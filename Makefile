@@ -40,7 +40,7 @@ demo: servers build
 .PHONY: test
 test: tools lint $(SPIN)
 	@SPIN="$(abspath $(SPIN))" models/check.sh
-	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 9m $(TESTFLAGS) ./...
+	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 20m $(TESTFLAGS) ./...
 	$(GO) test -tags chaos -count=1 -run KilledAtEachPoint -v ./matching/settle
 
 ## lint: go vet, golangci-lint and workflowcheck
